@@ -1,0 +1,128 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// House settings: every target of ours is strict, and a warning is an error.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+/// A library module of ours. Its dependencies are exactly the arrows of `docs/architecture.md`.
+func module(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
+}
+
+func tests(_ name: String, resources: [Resource]? = nil, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)Tests", resources: resources,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "swiftflow",
+    products: [
+        .executable(name: "swiftflow", targets: ["CommandLineTool"]),
+        .executable(name: "swiftflow-git", targets: ["GitWorker"]),
+        .executable(name: "swiftflow-keeper", targets: ["Keeper"]),
+        .library(name: "SwiftFlow", targets: ["SwiftFlow"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        // C: what Swift cannot import by itself. Nothing above the one module that wraps it sees a C type.
+        .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(
+            name: "CGit2", path: "Sources/CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),
+        .executableTarget(name: "Keeper", path: "Sources/Keeper", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
+
+        // From the bottom to the top; a lower line never imports a higher one.
+        module("Diagnostics", []),
+        module("Files", ["Diagnostics", "CLinux", systemPackage]),
+        module("Documents", ["Diagnostics", yams]),
+        module("Tracking", ["Diagnostics"]),
+        module("SQLiteStore", ["Tracking", "Diagnostics", "Files", grdb, systemPackage]),
+        module("Processes", ["Diagnostics", "Files", "CLinux", systemPackage]),
+        module("GitRepository", ["Diagnostics", "Files", "CGit2", systemPackage]),
+        .executableTarget(
+            name: "GitWorker", dependencies: ["GitRepository", "Diagnostics", systemPackage], path: "Sources/GitWorker",
+            swiftSettings: strict),
+        module("Git", ["Diagnostics", "Files", "Processes", systemPackage]),
+        module(
+            "Artifacts",
+            [
+                "Diagnostics", "Files", "Processes", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL,
+                systemPackage,
+            ]),
+        module(
+            "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", collections, systemPackage]),
+        module("Environments", ["Diagnostics", "Documents", "Files", "Processes", crypto, systemPackage]),
+        module(
+            "Execution",
+            [
+                "Diagnostics", "Files", "Processes", "Projects", "Environments", "Artifacts", "Git", "Tracking",
+                collections, systemPackage,
+            ]),
+        module(
+            "LocalBackend", path: "Backends/Local", ["Diagnostics", "Execution", "Files", "Processes", systemPackage]),
+        module(
+            "Server",
+            [
+                "Diagnostics", "Files", "Tracking", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
+                nioPosix, serviceLifecycle, systemPackage,
+            ]),
+        module(
+            "SwiftFlow",
+            [
+                "Diagnostics", "Execution", "Files", "LocalBackend", "Processes", "Projects", "Environments",
+                "Artifacts",
+                "Git", "Server", "SQLiteStore", "Tracking", systemPackage,
+            ]),
+        .executableTarget(
+            name: "CommandLineTool",
+            dependencies: [
+                "SwiftFlow", "Diagnostics", "Execution", "Files", "Processes", "Projects", "Environments", "Artifacts",
+                "Git", "Server", "SQLiteStore", "Tracking", "LocalBackend", argumentParser, systemPackage,
+            ],
+            path: "Sources/CommandLine", swiftSettings: strict),
+
+        tests("Diagnostics", ["Diagnostics"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,39 @@
+// The few Linux calls that Swift cannot import by itself: variadic functions, and system calls glibc 2.36 does not wrap.
+// Each wrapper returns what the call returns, with `errno` set in the same way.
+#ifndef SWIFTFLOW_LINUX_H
+#define SWIFTFLOW_LINUX_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/// Opens `path` below `directory` without following any link or leaving it (openat2, Linux 5.6).
+static inline int swiftflow_open_beneath(int directory, const char *path, int flags, mode_t mode) {
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC),
+        .mode = (flags & (O_CREAT | O_TMPFILE)) ? mode : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+/// Plain `openat` with a mode, always close-on-exec.
+static inline int swiftflow_openat(int directory, const char *path, int flags, mode_t mode) {
+    return openat(directory, path, flags | O_CLOEXEC, mode);
+}
+
+/// Makes `target` share the blocks of `source` where the file system can (FICLONE).
+static inline int swiftflow_clone_file(int target, int source) { return ioctl(target, FICLONE, source); }
+
+#endif

@@ -1,0 +1,128 @@
+package import Diagnostics
+package import SystemPackage
+
+/// What to start: a program with exact arguments, environment and folder. No shell is involved unless the program is one.
+package struct ProcessSpecification: Sendable {
+    /// Absolute path of the program (see `findExecutable(_:searchPath:)`).
+    package var executable: FilePath
+    /// The arguments after the program's own name.
+    package var arguments: [String]
+    /// The whole environment of the process; nothing is inherited beside it.
+    package var environment: [String: String]
+    package var workingDirectory: FilePath
+    package var standardInput: StandardInput
+    package var output: OutputHandling
+
+    package init(
+        executable: FilePath, arguments: [String], environment: [String: String], workingDirectory: FilePath,
+        standardInput: StandardInput = .null, output: OutputHandling
+    ) {
+        self.executable = executable
+        self.arguments = arguments
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.standardInput = standardInput
+        self.output = output
+    }
+}
+
+/// What a process reads as its standard input.
+package enum StandardInput: Sendable {
+    /// `/dev/null`.
+    case null
+    /// The runner's own standard input.
+    case inherited
+    /// These bytes, then the end of the file. At most 64 KiB (the size of a pipe).
+    case bytes([UInt8])
+}
+
+/// One of the two streams a process writes.
+package enum OutputStream: Sendable, Hashable {
+    case standardOutput, standardError
+}
+
+/// What becomes of the bytes a process writes.
+package struct OutputHandling: Sendable {
+    /// Receives every byte of both streams, each stream in order, on a thread of its own where it may block:
+    /// a slow receiver slows the process, nothing is dropped. The buffer is only valid during the call.
+    package var receive: @Sendable (OutputStream, UnsafeRawBufferPointer) -> Void
+    /// Gives the process a terminal on each stream where the runner has one, so that programs keep their colours,
+    /// progress bars and line buffering. The bytes still go to `receive`, unchanged.
+    package var mirrorsTerminal: Bool
+
+    package init(
+        mirrorsTerminal: Bool = false, receive: @escaping @Sendable (OutputStream, UnsafeRawBufferPointer) -> Void
+    ) {
+        self.mirrorsTerminal = mirrorsTerminal
+        self.receive = receive
+    }
+
+    package static var discarded: OutputHandling { OutputHandling { _, _ in } }
+}
+
+/// How a process ended, and what its whole tree used.
+package struct ProcessEnd: Sendable, Hashable {
+    package enum Termination: Sendable, Hashable {
+        case exited(code: Int32)
+        case signaled(signal: Int32)
+    }
+
+    package var termination: Termination
+    /// From start to the end of the first process, by the monotonic clock.
+    package var wallTime: Duration
+    /// Processor time of the whole tree.
+    package var userTime: Duration
+    package var systemTime: Duration
+    /// Largest resident set of any process of the tree, in bytes.
+    package var peakMemory: Int64
+    /// Whether descendants had to be ended after the first process was gone.
+    package var leftDescendants: Bool
+
+    package var isSuccess: Bool { termination == .exited(code: 0) }
+
+    package init(
+        termination: Termination, wallTime: Duration, userTime: Duration, systemTime: Duration, peakMemory: Int64,
+        leftDescendants: Bool = false
+    ) {
+        self.termination = termination
+        self.wallTime = wallTime
+        self.userTime = userTime
+        self.systemTime = systemTime
+        self.peakMemory = peakMemory
+        self.leftDescendants = leftDescendants
+    }
+}
+
+/// Starts processes whose whole trees end with the runner, for whatever reason the runner ends. `Keeper` is the real one.
+package protocol ProcessStarter: Sendable {
+    /// Starts a process in a session of its own; returns once the program has been executed.
+    ///
+    /// - Throws: `ProcessError` when the program cannot be started (missing, not executable, no such folder, limits).
+    func start(_ specification: ProcessSpecification) async throws -> any RunningProcess
+}
+
+/// A started process tree.
+package protocol RunningProcess: Sendable {
+    var processID: Int32 { get }
+
+    /// Waits until the first process has ended, its tree is gone and its output has been delivered.
+    ///
+    /// Descendants that outlive the first process are ended; pipes they hold are waited for at most 5 s.
+    /// Cancelling the waiting task does not end the process: call `stop(grace:)`.
+    func wait() async -> ProcessEnd
+
+    /// Ends the tree: TERM to the group, after `grace` KILL to the group and to every remaining descendant.
+    func stop(grace: Duration) async
+
+    /// Sends a signal to the process group.
+    func signal(_ number: Int32) async
+}
+
+/// Why a program could not be started.
+package struct ProcessError: ExplainedError {
+    package let diagnostics: [Diagnostic]
+
+    package init(_ message: String, remedy: String? = nil) {
+        diagnostics = [Diagnostic(.error, message, remedy: remedy)]
+    }
+}
