@@ -122,7 +122,31 @@ let package = Package(
             ],
             path: "Sources/CommandLine", swiftSettings: strict),
 
+        // Tests: one folder per module; Support holds fixtures and the conformance kits.
+        module(
+            "TestSupport", path: "Tests/Support",
+            ["Diagnostics", "Files", "Processes", "Tracking", systemPackage]),
         tests("Diagnostics", ["Diagnostics"]),
+        tests("Files", ["Files", "TestSupport", systemPackage]),
+        tests("Documents", ["Documents", "Diagnostics"]),
+        tests("Processes", ["Processes", "Files", "TestSupport", systemPackage]),
+        tests("Git", ["Git", "GitRepository", "Processes", "Files", "TestSupport", systemPackage]),
+        tests("Artifacts", ["Artifacts", "Processes", "Files", "TestSupport", systemPackage]),
+        tests("Projects", ["Projects", "Documents", "Artifacts", "Git", "Files", "TestSupport", systemPackage]),
+        tests("Environments", ["Environments", "Processes", "Files", "TestSupport", systemPackage]),
+        tests("Tracking", ["Tracking", "Diagnostics"]),
+        tests("SQLiteStore", ["SQLiteStore", "Tracking", "Files", "TestSupport", grdb, systemPackage]),
+        tests(
+            "Server",
+            [
+                "Server", "SQLiteStore", "Tracking", "Files", "Processes", "TestSupport", hummingbird,
+                hummingbirdTesting,
+                httpTypes, nioCore, systemPackage,
+            ]),
+        tests(
+            "Execution",
+            ["Execution", "LocalBackend", "SQLiteStore", "Tracking", "Files", "TestSupport", systemPackage]),
+        tests("EndToEnd", ["Processes", "Files", "SQLiteStore", "Tracking", "TestSupport", systemPackage]),
     ],
     swiftLanguageModes: [.v6]
 )

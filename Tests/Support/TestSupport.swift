@@ -1,0 +1,1 @@
+// Fixtures and conformance kits shared by the test targets.
