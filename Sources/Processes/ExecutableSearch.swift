@@ -16,6 +16,6 @@ package func findExecutable(_ name: String, searchPath: String?) -> FilePath? {
 
 private func isExecutableFile(_ path: String) -> Bool {
     var status = stat()
-    guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return false }
+    guard unsafe stat(path, &status) == 0, status.st_mode & 0o170000 == 0o100000 else { return false }
     return unsafe access(path, X_OK) == 0
 }

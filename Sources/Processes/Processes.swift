@@ -45,13 +45,13 @@ package enum OutputStream: Sendable, Hashable {
 package struct OutputHandling: Sendable {
     /// Receives every byte of both streams, each stream in order, on a thread of its own where it may block:
     /// a slow receiver slows the process, nothing is dropped. The buffer is only valid during the call.
-    package var receive: @Sendable (OutputStream, UnsafeRawBufferPointer) -> Void
+    package var receive: @Sendable (OutputStream, RawSpan) -> Void
     /// Gives the process a terminal on each stream where the runner has one, so that programs keep their colours,
     /// progress bars and line buffering. The bytes still go to `receive`, unchanged.
     package var mirrorsTerminal: Bool
 
     package init(
-        mirrorsTerminal: Bool = false, receive: @escaping @Sendable (OutputStream, UnsafeRawBufferPointer) -> Void
+        mirrorsTerminal: Bool = false, receive: @escaping @Sendable (OutputStream, RawSpan) -> Void
     ) {
         self.mirrorsTerminal = mirrorsTerminal
         self.receive = receive

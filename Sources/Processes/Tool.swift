@@ -22,7 +22,7 @@ extension ProcessStarter {
     package func runTool(
         _ executable: FilePath, _ arguments: [String], environment: [String: String], workingDirectory: FilePath,
         standardInput: StandardInput = .null, limit: Int = 16 << 20,
-        onOutput: (@Sendable (OutputStream, UnsafeRawBufferPointer) -> Void)? = nil
+        onOutput: (@Sendable (OutputStream, RawSpan) -> Void)? = nil
     ) async throws -> ToolResult {
         let collected = Mutex(CollectedOutput(limit: limit))
         let process = try await start(
@@ -30,8 +30,8 @@ extension ProcessStarter {
                 executable: executable, arguments: arguments, environment: environment,
                 workingDirectory: workingDirectory, standardInput: standardInput,
                 output: OutputHandling { stream, bytes in
-                    unsafe onOutput?(stream, bytes)
-                    collected.withLock { unsafe $0.append(bytes, from: stream) }
+                    onOutput?(stream, bytes)
+                    collected.withLock { $0.append(bytes, from: stream) }
                 }))
         let end = await withTaskCancellationHandler {
             await process.wait()
@@ -54,13 +54,15 @@ private struct CollectedOutput: ~Copyable {
         self.limit = limit
     }
 
-    mutating func append(_ bytes: UnsafeRawBufferPointer, from stream: OutputStream) {
-        if stream == .standardOutput {
-            let room = limit - output.count
-            unsafe output.append(contentsOf: bytes.prefix(room))
-            wasCut = unsafe wasCut || bytes.count > room
+    mutating func append(_ bytes: RawSpan, from stream: OutputStream) {
+        unsafe bytes.withUnsafeBytes { buffer in
+            if stream == .standardOutput {
+                let room = limit - output.count
+                unsafe output.append(contentsOf: buffer.prefix(room))
+                wasCut = wasCut || buffer.count > room
+            }
+            unsafe tail.append(contentsOf: buffer.suffix(16_384))
         }
-        unsafe tail.append(contentsOf: bytes.suffix(16_384))
         if tail.count > 65_536 { tail.removeFirst(tail.count - 16_384) }
     }
 
