@@ -30,7 +30,9 @@ let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", packa
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
-/// A library module of ours. Its dependencies are exactly the arrows of `docs/architecture.md`.
+/// A library module of ours.
+///
+/// Its dependencies are exactly the arrows of `docs/architecture.md`.
 func module(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
 }

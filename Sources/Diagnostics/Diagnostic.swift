@@ -1,4 +1,6 @@
-/// Where in a file a finding lies. Lines and columns count from 1, as editors do.
+/// Where in a file a finding lies.
+///
+/// Lines and columns count from 1, as editors do.
 package struct SourceLocation: Sendable, Hashable, Comparable, CustomStringConvertible {
     package var file: String
     package var line: Int?
@@ -28,12 +30,12 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var severity: Severity
-    /// A short stable name that tools can match, e.g. `unknown-key` or `P012`.
+    /// A short stable name that tools can match, such as `unknown-key` or `P012`.
     package var code: String?
     package var location: SourceLocation?
     /// What is wrong: a lower-case fragment that names the thing in quotes.
     package var message: String
-    /// What to do about it, e.g. `did you mean 'entry_points'?`.
+    /// What to do about it, such as `did you mean 'entry_points'?`.
     package var remedy: String?
 
     package init(
@@ -47,7 +49,7 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
         self.remedy = remedy
     }
 
-    /// `file:line:column: error: message; remedy`
+    /// The form `file:line:column: error: message; remedy`.
     package var description: String {
         var text = location.map { "\($0): " } ?? ""
         text += "\(severity.rawValue): \(escapedForTerminal(message))"

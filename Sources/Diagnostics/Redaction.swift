@@ -1,4 +1,6 @@
-/// A URL without its secrets: userinfo is dropped, and token-like query values become `***`. Other text is returned as it is.
+/// A URL without its secrets: userinfo is dropped, and token-like query values become `***`.
+///
+/// Other text is returned as it is.
 ///
 /// The scp form `user@host:path` keeps its user, which is no secret and needed to reach the host.
 package func redactedURL(_ text: String) -> String {

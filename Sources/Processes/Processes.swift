@@ -1,7 +1,9 @@
 package import Diagnostics
 package import SystemPackage
 
-/// What to start: a program with exact arguments, environment and folder. No shell is involved unless the program is one.
+/// What to start: a program with exact arguments, environment and folder.
+///
+/// No shell is involved unless the program is one.
 package struct ProcessSpecification: Sendable {
     /// Absolute path of the program (see `findExecutable(_:searchPath:)`).
     package var executable: FilePath
@@ -32,7 +34,9 @@ package enum StandardInput: Sendable {
     case null
     /// The runner's own standard input.
     case inherited
-    /// These bytes, then the end of the file. At most 64 KiB (the size of a pipe).
+    /// These bytes, then the end of the file.
+    ///
+    /// At most 64 KiB (the size of a pipe).
     case bytes([UInt8])
 }
 
@@ -43,11 +47,15 @@ package enum OutputStream: Sendable, Hashable {
 
 /// What becomes of the bytes a process writes.
 package struct OutputHandling: Sendable {
-    /// Receives every byte of both streams, each stream in order, on a thread of its own where it may block:
-    /// a slow receiver slows the process, nothing is dropped. The buffer is only valid during the call.
+    /// Receives every byte of both streams, each stream in order, on a thread of its own where it may block: a slow
+    /// receiver slows the process, nothing is dropped.
+    ///
+    /// The buffer is only valid during the call.
     package var receive: @Sendable (OutputStream, RawSpan) -> Void
     /// Gives the process a terminal on each stream where the runner has one, so that programs keep their colours,
-    /// progress bars and line buffering. The bytes still go to `receive`, unchanged.
+    /// progress bars and line buffering.
+    ///
+    /// The bytes still go to `receive`, unchanged.
     package var mirrorsTerminal: Bool
 
     package init(
@@ -93,7 +101,9 @@ package struct ProcessEnd: Sendable, Hashable {
     }
 }
 
-/// Starts processes whose whole trees end with the runner, for whatever reason the runner ends. `Keeper` is the real one.
+/// Starts processes whose whole trees end with the runner, for whatever reason the runner ends.
+///
+/// `Keeper` is the real one.
 package protocol ProcessStarter: Sendable {
     /// Starts a process in a session of its own; returns once the program has been executed.
     ///

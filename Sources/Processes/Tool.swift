@@ -14,7 +14,9 @@ package struct ToolResult: Sendable {
 }
 
 extension ProcessStarter {
-    /// Runs a tool to its end and collects its output. Cancelling the task stops the tool's tree.
+    /// Runs a tool to its end and collects its output.
+    ///
+    /// Cancelling the task stops the tool's tree.
     ///
     /// - Parameters:
     ///   - limit: at most so many bytes of standard output are kept.
