@@ -1,0 +1,89 @@
+import Hummingbird
+import Tracking
+
+/// Reading metrics: whole histories, several runs at once, and thinned-out ones for charts.
+struct MetricRoutes: RouteProvider {
+    let store: any TrackingStore
+
+    var routes: [Route] {
+        Route.call(.get, "mlflow/metrics/get-history", handler: history)
+            + [
+                Route(.get, "/ajax-api/2.0/mlflow/metrics/get-history-bulk", handler: bulkHistory)
+            ]
+            + Route.call(.get, "mlflow/metrics/get-history-bulk-interval", handler: sampledHistories)
+    }
+
+    @Sendable private func history(_ request: APIRequest) async throws -> Response {
+        let message = try await request.message()
+        let limit = try message.integer("max_results")
+        if let limit, limit <= 0 { try Validation.maxResults(0, limit: Limits.metricHistoryResults) }
+        let page = try await store.metricHistory(
+            MetricHistoryQuery(
+                runID: try message.runID(), key: try message.requiredString("metric_key"),
+                maxResults: limit.map { Int(clamping: $0) }, pageToken: try message.nonEmptyString("page_token")))
+        return .json(reservingCapacity: 64 + 96 * page.elements.count) {
+            $0.field("metrics", page.elements) { $0.metric($1) }
+            $0.field("next_page_token", page.nextPageToken)
+        }
+    }
+
+    @Sendable private func bulkHistory(_ request: APIRequest) async throws -> Response {
+        let message = try await request.message()
+        let runIDs = try runIDs(message, "run_id", call: "GetMetricHistoryBulk")
+        guard let key = try message.string("metric_key") else {
+            throw APIError.invalidParameter("GetMetricHistoryBulk request must specify a metric_key.")
+        }
+        let limit = try message.integer("max_results").map { Int(clamping: $0) } ?? Limits.metricHistoryResults
+        guard limit > 0 else {
+            try Validation.maxResults(limit, limit: Limits.metricHistoryResults)
+            return .empty
+        }
+        let metrics = try await store.metricHistories(
+            runIDs: runIDs, key: key, maxResults: min(limit, Limits.metricHistoryResults))
+        return .json(reservingCapacity: 64 + 128 * metrics.count) {
+            // The web pages read the list even when it is empty.
+            $0.name("metrics")
+            $0.array(metrics) { $0.metric($1) }
+        }
+    }
+
+    @Sendable private func sampledHistories(_ request: APIRequest) async throws -> Response {
+        let message = try await request.message()
+        let runIDs = try runIDs(message, "run_ids", call: "GetMetricHistoryBulkInterval")
+        let steps: ClosedRange<Int64>?
+        switch (try message.integer("start_step"), try message.integer("end_step")) {
+        case (nil, nil): steps = nil
+        case (let start?, let end?):
+            guard start <= end else {
+                throw APIError.invalidParameter(
+                    "end_step must be greater than start_step. Found start_step=\(start) and end_step=\(end).")
+            }
+            steps = start...end
+        default:
+            throw APIError.invalidParameter(
+                "If either start step or end step are specified, both must be specified.")
+        }
+        let limit = try message.maxResults(
+            default: Limits.metricIntervalResults, limit: Limits.metricIntervalResults)
+        let metrics = try await store.sampledMetricHistories(
+            MetricIntervalQuery(
+                runIDs: runIDs, key: try message.requiredString("metric_key"), steps: steps, maxResults: limit))
+        return .json(reservingCapacity: 64 + 128 * metrics.count) {
+            $0.field("metrics", metrics) { $0.metric($1) }
+        }
+    }
+
+    private func runIDs(_ message: RequestMessage, _ name: String, call: String) throws -> [String] {
+        let ids = try message.strings(name)
+        guard !ids.isEmpty else {
+            throw APIError.invalidParameter("\(call) request must specify at least one run_id.")
+        }
+        guard ids.count <= Limits.metricHistoryRuns else {
+            throw APIError.invalidParameter(
+                "\(call) request cannot specify more than \(Limits.metricHistoryRuns) run_ids. "
+                    + "Received \(ids.count) run_ids.")
+        }
+        for id in ids { try Validation.runID(id, path: name) }
+        return ids
+    }
+}

@@ -1,0 +1,27 @@
+import Hummingbird
+
+/// What the server says of itself.
+struct ServerInfoRoutes: RouteProvider {
+    /// The version of MLflow whose API this is: clients compare it to know what they may ask for.
+    static let mlflowVersion = "3.17.2"
+
+    var routes: [Route] {
+        [
+            Route(.get, "/health", access: .everybody) { _ in .text("OK") },
+            Route(.get, "/version", access: .everybody) { _ in .text(Self.mlflowVersion) },
+        ] + Route.call(.get, "mlflow/server-info", version: "3.0", handler: serverInfo)
+    }
+
+    @Sendable private func serverInfo(_ request: APIRequest) async throws -> Response {
+        .json {
+            $0.field("store_type", "SqlStore")
+            $0.field("workspaces_enabled", false)
+            $0.field("trace_archival_enabled", false)
+            $0.field("multipart_uploads_enabled", false)
+            $0.field("multipart_downloads_enabled", false)
+            $0.field("presigned_upload_run_id_supported", false)
+            $0.field("presigned_upload_model_id_supported", false)
+            $0.field("features_enabled") { $0.field("gateway", false) }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import NIOCore
+import NIOHTTP1
+
+/// How long a client may take, and how much it may send before it has said what it wants (rule R17).
+struct ConnectionLimits: Sendable {
+    /// A connection without a request is closed after this.
+    var idle: TimeAmount = .seconds(60)
+    /// From the first byte of a request to the end of its headers.
+    var head: TimeAmount = .seconds(10)
+    /// In every such stretch a body must bring `bodyProgress` bytes, and a client must take something of its answer.
+    var stall: TimeAmount = .seconds(20)
+    var bodyProgress = 1024
+    /// Request line and headers together; the decoder has a finer limit for the headers.
+    var headBytes = 48 << 10
+    var headerBlock = 32 << 10
+    var headerCount = 256
+    /// More connections than this are answered 503.
+    var connections = 4096
+    /// How often the times are looked at.
+    var tick: TimeAmount = .seconds(4)
+}
+
+/// What one connection is doing, and since when; used on its event loop only.
+final class ConnectionClock {
+    enum Phase {
+        case idle
+        case readingHead
+        case readingBody
+        case answering
+    }
+
+    let limits: ConnectionLimits
+    /// Set for a connection over the limit: it is told so and closed.
+    let isRefused: Bool
+    private(set) var phase = Phase.idle
+    private var since = NIODeadline.now()
+    private var headBytes = 0
+    private var bodyBytes = 0
+    private(set) var unansweredRequests = 0
+    /// Whether we have asked for more bytes; if not, a stall is ours and not the client's.
+    var isReading = false
+    var isWritable = true {
+        didSet { unwritableSince = isWritable ? nil : unwritableSince ?? .now() }
+    }
+    private var unwritableSince: NIODeadline?
+
+    init(limits: ConnectionLimits, isRefused: Bool) {
+        self.limits = limits
+        self.isRefused = isRefused
+    }
+
+    private func enter(_ phase: Phase) {
+        self.phase = phase
+        since = .now()
+        bodyBytes = 0
+    }
+
+    /// Bytes came; false when they are too many for a head.
+    func received(_ count: Int) -> Bool {
+        if phase == .idle { enter(.readingHead) }
+        headBytes += count
+        return headBytes <= limits.headBytes
+    }
+
+    /// The bytes that came have been decoded.
+    func decoded() {
+        if phase != .readingHead { headBytes = 0 }
+    }
+
+    func receivedHead() {
+        unansweredRequests += 1
+        headBytes = 0
+        enter(.readingBody)
+    }
+
+    func receivedBody(_ count: Int) {
+        bodyBytes += count
+    }
+
+    func receivedEnd() {
+        enter(.answering)
+    }
+
+    func answered() {
+        unansweredRequests -= 1
+        if unansweredRequests <= 0, phase == .answering { enter(.idle) }
+    }
+
+    /// Whether the client has used up its time.
+    func isOverdue(at now: NIODeadline) -> Bool {
+        if let unwritableSince, now - unwritableSince > limits.stall { return true }
+        switch phase {
+        case .idle: return now - since > limits.idle
+        case .readingHead: return now - since > limits.head
+        case .answering: return false
+        case .readingBody:
+            guard now - since > limits.stall else { return false }
+            if isReading, bodyBytes < limits.bodyProgress { return true }
+            enter(.readingBody)
+            return false
+        }
+    }
+}
+
+/// Stands next to the socket: sees the bytes before they are decoded, and keeps the time.
+final class ConnectionByteWatch: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let clock: ConnectionClock
+    private var ticker: RepeatedTask?
+    private var isClosing = false
+
+    init(clock: ConnectionClock) {
+        self.clock = clock
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let tick = clock.limits.tick
+        ticker = context.eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in
+            let (watch, context) = bound.value
+            if watch.clock.isOverdue(at: .now()) { context.close(promise: nil) }
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        ticker?.cancel()
+        ticker = nil
+    }
+
+    func read(context: ChannelHandlerContext) {
+        clock.isReading = true
+        context.read()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosing else { return }
+        clock.isReading = false
+        if clock.isRefused {
+            refuse(context, "503 Service Unavailable\r\nretry-after: 1")
+            return
+        }
+        guard clock.received(unwrapInboundIn(data).readableBytes) else {
+            refuse(context, "431 Request Header Fields Too Large")
+            return
+        }
+        context.fireChannelRead(data)
+        clock.decoded()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        clock.isWritable = context.channel.isWritable
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Answers without the decoder, unless an earlier answer is still on its way, and closes.
+    private func refuse(_ context: ChannelHandlerContext, _ status: String) {
+        isClosing = true
+        guard clock.unansweredRequests == 0 else {
+            context.close(promise: nil)
+            return
+        }
+        let answer = ByteBuffer(string: "HTTP/1.1 \(status)\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(answer)).whenComplete { _ in bound.value.close(promise: nil) }
+    }
+}
+
+/// Stands behind the decoder: tells the clock where requests and answers begin and end.
+final class ConnectionMessageWatch: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let clock: ConnectionClock
+
+    init(clock: ConnectionClock) {
+        self.clock = clock
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head: clock.receivedHead()
+        case .body(let bytes): clock.receivedBody(bytes.readableBytes)
+        case .end: clock.receivedEnd()
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = unwrapOutboundIn(data) { clock.answered() }
+        context.write(data, promise: promise)
+    }
+}

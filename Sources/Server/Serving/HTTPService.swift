@@ -1,0 +1,87 @@
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Serves requests on a listening socket until it is stopped.
+///
+/// One implementation for the runner's endpoint and for `swiftflow server`; only the number of threads and the limits differ.
+struct HTTPService: Sendable {
+    private let server: NIOAsyncChannel<HTTP1Channel.Value, Never>
+    private let channel: GuardedChannel<HTTP1Channel>
+    private let socket: ListeningSocket
+    private let logger: Logger
+
+    /// Adopts the socket, which is closed when the service ends.
+    init(
+        on socket: ListeningSocket, responder: TrackingResponder, limits: ConnectionLimits,
+        eventLoopGroup: any EventLoopGroup, logger: Logger
+    ) async throws {
+        let channel = GuardedChannel(
+            base: HTTP1Channel(
+                responder: { request, writer, channel in
+                    let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+                    let response = try await responder.respond(to: request, context: context)
+                    try await writer.write(response: response.head, body: response.body)
+                },
+                configuration: HTTP1Channel.Configuration(
+                    httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
+                        maxHeaderFieldSize: limits.headerBlock, maxHeaderListSize: limits.headerBlock,
+                        maxHeaderFieldCount: limits.headerCount))),
+            limits: limits, connections: OpenConnections())
+        self.channel = channel
+        self.socket = socket
+        self.logger = logger
+        server = try await ServerBootstrap(group: eventLoopGroup)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .bind(socket.descriptor) { channel.setup(channel: $0, logger: logger) }
+        socket.restoreBacklog()
+    }
+
+    /// Serves until `stop(grace:)` has been called and every connection has ended.
+    func run() async throws {
+        let channel = channel
+        let logger = logger
+        try await server.executeThenClose { inbound in
+            try await withThrowingDiscardingTaskGroup { group in
+                for try await connection in inbound {
+                    group.addTask { await channel.handle(value: connection, logger: logger) }
+                }
+            }
+        }
+    }
+
+    /// Accepts nothing more, lets requests that have begun finish, and closes all connections.
+    ///
+    /// - Parameters:
+    ///   - patience: how long clients that are about to hang up by themselves are waited for.
+    ///   - grace: after this, what is still open is cut.
+    func stop(patience: Duration = .zero, grace: Duration = .seconds(10)) async {
+        await acceptPending()
+        try? await server.channel.close()
+        await waitForConnections(atMost: patience)
+        channel.connections.quiesce()
+        await waitForConnections(atMost: grace)
+        channel.connections.closeAll()
+    }
+
+    /// Lets the event loop take in the clients that the kernel has already let in.
+    private func acceptPending() async {
+        for _ in 0..<50 where socket.hasPendingConnection {
+            try? await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    private func waitForConnections(atMost limit: Duration) async {
+        let clock = ContinuousClock()
+        let deadline = clock.now.advanced(by: limit)
+        var pause = Duration.milliseconds(1)
+        while channel.connections.count > 0, clock.now < deadline {
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(20))
+        }
+    }
+}
