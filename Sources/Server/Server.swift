@@ -18,18 +18,30 @@ package struct ServerSettings: Sendable {
     package var allowedHosts: [String]
     /// Web origins that may change things, beside our own.
     package var allowedOrigins: [String]
+    package var artifactRoots: ArtifactRoots
+    /// A regular expression that the source of every new model version must match somewhere.
+    package var modelSourcePattern: String?
     var limits = ConnectionLimits()
 
-    package init(credentials: Credentials? = nil, allowedHosts: [String] = [], allowedOrigins: [String] = []) {
+    package init(
+        credentials: Credentials? = nil, allowedHosts: [String] = [], allowedOrigins: [String] = [],
+        artifactRoots: ArtifactRoots = ArtifactRoots(), modelSourcePattern: String? = nil
+    ) {
+        self.artifactRoots = artifactRoots
+        self.modelSourcePattern = modelSourcePattern
         self.credentials = credentials
         self.allowedHosts = allowedHosts
         self.allowedOrigins = allowedOrigins
     }
 
     func makeRouteTable(for store: any ServedStore) -> RouteTable {
-        RouteTable([
+        let sourceRules = ModelSourceRules(store: store, pattern: modelSourcePattern)
+        return RouteTable([
             ExperimentRoutes(store: store), RunRoutes(store: store), LoggingRoutes(store: store),
-            InputRoutes(store: store), MetricRoutes(store: store), ServerInfoRoutes(),
+            InputRoutes(store: store), MetricRoutes(store: store), LoggedModelRoutes(store: store),
+            RegisteredModelRoutes(store: store), ModelVersionRoutes(store: store, sourceRules: sourceRules),
+            ArtifactRoutes(store: store, roots: artifactRoots, sourceRules: sourceRules),
+            ArtifactProxyRoutes(roots: artifactRoots), ServerInfoRoutes(),
         ])
     }
 

@@ -61,3 +61,24 @@ extension RequestMessage {
         return count
     }
 }
+
+// The registry's part.
+extension RequestMessage {
+    func modelName(_ field: String = "name") throws -> String {
+        let name = try requiredString(field)
+        try Validation.modelName(name, path: field)
+        return name
+    }
+
+    /// A version as text, checked to be a number.
+    func modelVersionNumber() throws -> String {
+        let version = try requiredString("version")
+        return String(try Validation.modelVersion(version))
+    }
+
+    func registrySearch(default standard: Int, limit: Int) throws -> RegistrySearch {
+        RegistrySearch(
+            filter: try string("filter") ?? "", orderBy: try strings("order_by"),
+            maxResults: try maxResults(default: standard, limit: limit), pageToken: try nonEmptyString("page_token"))
+    }
+}

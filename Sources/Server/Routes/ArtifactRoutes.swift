@@ -1,0 +1,95 @@
+import Files
+import Hummingbird
+import Tracking
+
+/// Artifacts by the run, version or model they belong to.
+struct ArtifactRoutes: RouteProvider {
+    /// What the web pages may upload at once.
+    private static let uploadLimit: Int64 = 10 << 20
+
+    let store: any ServedStore
+    let roots: ArtifactRoots
+    let sourceRules: ModelSourceRules
+
+    var routes: [Route] {
+        Route.call(.get, "mlflow/artifacts/list", handler: listRunArtifacts)
+            + Route.call(.get, "mlflow/logged-models/{model_id}/artifacts/directories", handler: listModelArtifacts)
+            + [
+                Route(.get, "/get-artifact", handler: runArtifact),
+                Route(.get, "/model-versions/get-artifact", handler: versionArtifact),
+                Route(
+                    .get, "/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", handler: modelArtifact),
+                Route(.post, "/ajax-api/2.0/mlflow/upload-artifact", handler: uploadRunArtifact),
+            ]
+    }
+
+    // MARK: Lists
+
+    @Sendable private func listRunArtifacts(_ request: APIRequest) async throws -> Response {
+        let message = try await request.message()
+        let path = try RelativePath.artifact(optional: try message.string("path"))
+        let uri = try await store.run(id: try message.runID()).info.artifactURI
+        return try await list(path, rootURI: uri)
+    }
+
+    @Sendable private func listModelArtifacts(_ request: APIRequest) async throws -> Response {
+        let text = try await request.message().string("artifact_directory_path")
+        let path = try RelativePath.artifact(optional: text)
+        let model = try await store.loggedModel(id: try request.loggedModelID(), includingDeleted: false)
+        return try await list(path, rootURI: model.artifactURI)
+    }
+
+    private func list(_ path: RelativePath, rootURI: String) async throws -> Response {
+        let place = try roots.requirePlace(of: rootURI).appending(path)
+        let entries = try await place.folder.list(place.path)
+        return .json {
+            $0.field("root_uri", rootURI)
+            $0.field("files", entries) {
+                $0.fileInfo(path: path.isRoot ? $1.name : "\(path.string)/\($1.name)", entry: $1)
+            }
+        }
+    }
+
+    // MARK: Files
+
+    @Sendable private func runArtifact(_ request: APIRequest) async throws -> Response {
+        let message = try await request.message()
+        let path = try RelativePath.artifact(try message.requiredString("path"))
+        let uri = try await store.run(id: try message.runID()).info.artifactURI
+        return try await file(path, rootURI: uri, request)
+    }
+
+    @Sendable private func versionArtifact(_ request: APIRequest) async throws -> Response {
+        let message = try await request.message()
+        let path = try RelativePath.artifact(try message.requiredString("path"))
+        let version = try await store.modelVersion(
+            named: try message.modelName(), version: try message.modelVersionNumber())
+        // What was allowed at creation is checked again: the row may be older than the rule, or come from elsewhere.
+        try await sourceRules.check(version)
+        let uri = try await store.downloadURI(ofModel: version.name, version: version.version)
+        return try await file(path, rootURI: uri, request)
+    }
+
+    @Sendable private func modelArtifact(_ request: APIRequest) async throws -> Response {
+        let path = try RelativePath.artifact(try await request.message().requiredString("artifact_file_path"))
+        let model = try await store.loggedModel(id: try request.loggedModelID(), includingDeleted: false)
+        return try await file(path, rootURI: model.artifactURI, request)
+    }
+
+    private func file(_ path: RelativePath, rootURI: String, _ request: APIRequest) async throws -> Response {
+        let place = try roots.requirePlace(of: rootURI).appending(path)
+        return ArtifactAnswer(artifact: try await place.folder.open(place.path)).response(to: request.request)
+    }
+
+    @Sendable private func uploadRunArtifact(_ request: APIRequest) async throws -> Response {
+        let message = RequestMessage(try Query.fields(request.request.uri.query ?? ""), isQuery: true)
+        let path = try RelativePath.artifact(try message.requiredString("path"))
+        let run = try await store.run(id: try message.runID())
+        guard run.info.lifecycleStage == .active else {
+            throw TrackingError.runNotActive(id: run.info.runID, stage: run.info.lifecycleStage)
+        }
+        let place = try roots.requirePlace(of: run.info.artifactURI).appending(path)
+        try await ArtifactReception(request: request.request, limit: Self.uploadLimit).receive(into: place)
+        return .empty
+    }
+}
