@@ -93,7 +93,7 @@ let package = Package(
                 systemPackage,
             ]),
         module(
-            "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", collections, systemPackage]),
+            "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", "CZlib", collections, systemPackage]),
         module("Environments", ["Diagnostics", "Documents", "Files", "Processes", crypto, systemPackage]),
         module(
             "Execution",
