@@ -72,7 +72,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CGit2", path: "Sources/CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),
-        .executableTarget(name: "Keeper", path: "Sources/Keeper", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
+        // Static and without the Swift runtime: it must be small and start in well under a millisecond (Sources/Keeper/main.c).
+        .executableTarget(
+            name: "Keeper", path: "Sources/Keeper", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
 
         // From the bottom to the top; a lower line never imports a higher one.
         module("Diagnostics", []),
@@ -128,6 +131,9 @@ let package = Package(
         module(
             "TestSupport", path: "Tests/Support",
             ["Diagnostics", "Files", "Processes", "Tracking", systemPackage]),
+        .executableTarget(
+            name: "RunnerFixture", dependencies: ["Processes", systemPackage], path: "Tests/RunnerFixture",
+            swiftSettings: strict),
         tests("Diagnostics", ["Diagnostics"]),
         tests("Files", ["Files", "TestSupport", systemPackage]),
         tests("Documents", ["Documents", "Diagnostics"]),

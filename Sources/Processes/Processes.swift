@@ -36,7 +36,7 @@ package enum StandardInput: Sendable {
     case inherited
     /// These bytes, then the end of the file.
     ///
-    /// At most 64 KiB (the size of a pipe).
+    /// They are held in memory, not in a file that others could read.
     case bytes([UInt8])
 }
 
@@ -85,12 +85,16 @@ package struct ProcessEnd: Sendable, Hashable {
     package var peakMemory: Int64
     /// Whether descendants had to be ended after the first process was gone.
     package var leftDescendants: Bool
+    /// What went wrong with the supervision: it was killed and so the process with it, or some of the tree cannot be ended.
+    ///
+    /// A clause about the process, such as `its keeper was killed, which ended it`.
+    package var supervisionFailure: String?
 
-    package var isSuccess: Bool { termination == .exited(code: 0) }
+    package var isSuccess: Bool { termination == .exited(code: 0) && supervisionFailure == nil }
 
     package init(
         termination: Termination, wallTime: Duration, userTime: Duration, systemTime: Duration, peakMemory: Int64,
-        leftDescendants: Bool = false
+        leftDescendants: Bool = false, supervisionFailure: String? = nil
     ) {
         self.termination = termination
         self.wallTime = wallTime
@@ -98,6 +102,7 @@ package struct ProcessEnd: Sendable, Hashable {
         self.systemTime = systemTime
         self.peakMemory = peakMemory
         self.leftDescendants = leftDescendants
+        self.supervisionFailure = supervisionFailure
     }
 }
 
@@ -122,6 +127,8 @@ package protocol RunningProcess: Sendable {
     func wait() async -> ProcessEnd
 
     /// Ends the tree: TERM to the group, after `grace` KILL to the group and to every remaining descendant.
+    ///
+    /// Returns at once; `wait()` tells when the tree is gone. A second call with a shorter grace shortens it (`.zero`: at once).
     func stop(grace: Duration) async
 
     /// Sends a signal to the process group.
