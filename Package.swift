@@ -97,7 +97,7 @@ let package = Package(
             ]),
         module(
             "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", "CZlib", collections, systemPackage]),
-        module("Environments", ["Diagnostics", "Documents", "Files", "Processes", crypto, systemPackage]),
+        module("Environments", ["Diagnostics", "Documents", "Files", "Processes", "CLinux", crypto, systemPackage]),
         module(
             "Execution",
             [
@@ -130,7 +130,7 @@ let package = Package(
         // Tests: one folder per module; Support holds fixtures and the conformance kits.
         module(
             "TestSupport", path: "Tests/Support",
-            ["Diagnostics", "Files", "Processes", "Tracking", systemPackage]),
+            ["Diagnostics", "Environments", "Files", "Processes", "Tracking", systemPackage]),
         .executableTarget(
             name: "RunnerFixture", dependencies: ["Processes", systemPackage], path: "Tests/RunnerFixture",
             swiftSettings: strict),
@@ -141,7 +141,9 @@ let package = Package(
         tests("Git", ["Git", "GitRepository", "Processes", "Files", "TestSupport", systemPackage]),
         tests("Artifacts", ["Artifacts", "Processes", "Files", "TestSupport", systemPackage]),
         tests("Projects", ["Projects", "Documents", "Artifacts", "Git", "Files", "TestSupport", systemPackage]),
-        tests("Environments", ["Environments", "Processes", "Files", "TestSupport", systemPackage]),
+        tests(
+            "Environments", resources: [.copy("Golden")],
+            ["Environments", "Diagnostics", "Documents", "Processes", "Files", "TestSupport", systemPackage]),
         tests("Tracking", ["Tracking", "Diagnostics"]),
         tests("SQLiteStore", ["SQLiteStore", "Tracking", "Files", "TestSupport", grdb, systemPackage]),
         tests(
