@@ -92,8 +92,8 @@ let package = Package(
         module(
             "Artifacts",
             [
-                "Diagnostics", "Files", "Processes", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL,
-                systemPackage,
+                "Diagnostics", "Files", "Processes", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix,
+                nioSSL, systemPackage,
             ]),
         module(
             "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", "CZlib", collections, systemPackage]),

@@ -1,10 +1,11 @@
 import CLinux
+import Synchronization
 package import SystemPackage
 
 /// A file being written under a temporary name beside its final place (rule R2).
 ///
 /// Nothing is visible under the final name before `commit()`; without it the temporary file is removed.
-package final class AtomicFile {
+package final class AtomicFile: Sendable {
     /// Temporary names begin with this; no path from outside should be allowed to.
     package static let temporaryPrefix = ".swiftflow-tmp-"
 
@@ -14,7 +15,7 @@ package final class AtomicFile {
     private let temporaryName: String
     private let finalName: String
     private let shown: String
-    private var isOpen = true
+    private let isOpen = Mutex(true)
 
     /// Creates the temporary file in the folder of `path`, which must exist.
     package init(at path: RelativePath, in directory: Directory, mode: UInt32 = 0o600) throws(FileError) {
@@ -57,14 +58,21 @@ package final class AtomicFile {
     }
 
     private func close() {
-        guard isOpen else { return }
-        isOpen = false
+        guard takeOpen() else { return }
         try? descriptor.close()
         try? parentHandle.close()
     }
 
+    /// Whether the descriptors are still ours; true only once.
+    private func takeOpen() -> Bool {
+        isOpen.withLock { isOpen in
+            defer { isOpen = false }
+            return isOpen
+        }
+    }
+
     deinit {
-        guard isOpen else { return }
+        guard takeOpen() else { return }
         _ = unsafe unlinkat(parentHandle.rawValue, temporaryName, 0)
         try? descriptor.close()
         try? parentHandle.close()
