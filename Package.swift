@@ -69,6 +69,8 @@ let package = Package(
     targets: [
         // C: what Swift cannot import by itself. Nothing above the one module that wraps it sees a C type.
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        .systemLibrary(
+            name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(
             name: "CGit2", path: "Sources/CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),
@@ -82,7 +84,7 @@ let package = Package(
         module("Files", ["Diagnostics", "CLinux", systemPackage]),
         module("Documents", ["Diagnostics", yams]),
         module("Tracking", ["Diagnostics"]),
-        module("SQLiteStore", ["Tracking", "Diagnostics", "Files", grdb, systemPackage]),
+        module("SQLiteStore", ["Tracking", "Diagnostics", "CSQLite", systemPackage]),
         module("Processes", ["Diagnostics", "Files", "CLinux", systemPackage]),
         module("GitRepository", ["Diagnostics", "Files", "CGit2", systemPackage]),
         .executableTarget(

@@ -39,8 +39,9 @@ package enum Limits {
 
     /// Ours: a filter or order longer than this, or with more comparisons, is refused before it is looked at.
     package static let filterLength = 1 << 20
-    package static let filterComparisons = 100
-    package static let orderKeys = 50
+    package static let filterComparisons = 50
+    /// Together with the comparisons fewer than the 64 tables that SQLite joins.
+    package static let orderKeys = 10
     /// SQLite's own bound on a pattern, in bytes.
     package static let patternLength = 50_000
 }

@@ -120,18 +120,21 @@ package struct RunUpdate: Sendable, Hashable {
     /// Also rewrites the tag `mlflow.runName`; empty text is ignored, as MLflow ignores it.
     package var name: String?
     package var tags: [Tag]
+    /// Keys of tags to take away; one that the run does not have is no error.
+    package var removedTags: [String]
     /// Leaves status and end time alone when the run has already ended: what the run said of itself stands.
     package var respectsTerminalStatus: Bool
 
     package init(
         runID: String, status: RunStatus? = nil, endTime: Int64? = nil, name: String? = nil, tags: [Tag] = [],
-        respectsTerminalStatus: Bool = false
+        removedTags: [String] = [], respectsTerminalStatus: Bool = false
     ) {
         self.runID = runID
         self.status = status
         self.endTime = endTime
         self.name = name
         self.tags = tags
+        self.removedTags = removedTags
         self.respectsTerminalStatus = respectsTerminalStatus
     }
 }

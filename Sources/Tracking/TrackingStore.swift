@@ -27,13 +27,13 @@ package protocol TrackingStore: Sendable {
     func createRun(_ creation: RunCreation) async throws -> Run
     /// The run with everything it logged, in any lifecycle stage.
     func run(id: String) async throws -> Run
-    /// Changes status, end time, name and tags in one transaction.
+    /// Changes status, end time, name and tags in one transaction; answers what the run is afterwards.
     @discardableResult
     func updateRun(_ update: RunUpdate) async throws -> RunInfo
     func deleteRun(id: String) async throws
     func restoreRun(id: String) async throws
     func searchRuns(_ search: RunSearch) async throws -> Page<Run>
-    /// All active runs in that state that carry the tag, with it as their only datum: how runs whose runner died are found.
+    /// All active runs in that state that carry the tag, with their tags alone: how runs whose runner died are found.
     func runs(withStatus status: RunStatus, havingTag key: String) async throws -> [Run]
 
     // MARK: What runs log

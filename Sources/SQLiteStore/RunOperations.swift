@@ -1,0 +1,208 @@
+package import Tracking
+
+/// Runs: rows of `runs`, and what is created with them.
+extension SQLiteStore {
+    package func createRun(_ creation: RunCreation) async throws -> Run {
+        let experimentID = try Validation.experimentID(creation.experimentID)
+        let params = try Validation.params(creation.params, longValues: options.longValues)
+        var tags = try Validation.tags(creation.tags, longValues: options.longValues)
+        let name = try runName(creation, tags: tags)
+        if !tags.contains(where: { $0.key == WellKnownTag.runName }) { tags.append(Tag(WellKnownTag.runName, name)) }
+        let runID = makeRunID()
+        return try await write { [tags] connection in
+            try connection.checkExperimentIsActive(experimentID)
+            let location = try connection.first(
+                "SELECT artifact_location FROM experiments WHERE experiment_id = ?", .integer(experimentID)
+            ) { $0.text(0) }
+            let info = RunInfo(
+                runID: runID, runName: name, experimentID: String(experimentID), userID: creation.userID,
+                status: .running, startTime: creation.startTime,
+                artifactURI: appendedLocation(location ?? "", runID, "artifacts"))
+            try connection.insert(info, experimentID: experimentID)
+            for param in params { try connection.insertParam(param, runID: runID) }
+            for tag in tags { try connection.upsertTag(tag, runID: runID) }
+            return try connection.completeRun(info)
+        }
+    }
+
+    /// The name of a new run; an explicit one and that of a tag must not differ.
+    private func runName(_ creation: RunCreation, tags: [Tag]) throws(TrackingError) -> String {
+        let tagged = tags.last { $0.key == WellKnownTag.runName }?.value ?? ""
+        let given = creation.name ?? ""
+        guard given.isEmpty || tagged.isEmpty || given == tagged else {
+            throw .invalidParameter(
+                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
+                    + "(run_name='\(given)', mlflow.runName='\(tagged)').")
+        }
+        return !given.isEmpty ? given : !tagged.isEmpty ? tagged : makeRandomName()
+    }
+
+    package func run(id: String) async throws -> Run {
+        try Validation.runID(id)
+        return try await read(isShort: true) { try $0.completeRun($0.runInfo(id)) }
+    }
+
+    @discardableResult
+    package func updateRun(_ update: RunUpdate) async throws -> RunInfo {
+        try Validation.runID(update.runID)
+        let tags = try Validation.tags(update.tags, longValues: options.longValues)
+        return try await write { connection in
+            var info = try connection.runInfo(update.runID)
+            guard info.lifecycleStage == .active else {
+                throw TrackingError.runNotActive(id: update.runID, stage: info.lifecycleStage)
+            }
+            let hasEnded = update.respectsTerminalStatus && info.status.isTerminal
+            if !hasEnded {
+                info.status = update.status ?? info.status
+                info.endTime = update.endTime ?? info.endTime
+            }
+            if let name = update.name, !name.isEmpty { info.runName = name }
+            try connection.run(
+                "UPDATE runs SET status = ?, end_time = ?, name = ? WHERE run_uuid = ?", .text(info.status.rawValue),
+                SQLiteValue(info.endTime), .text(info.runName), .text(info.runID))
+            if let name = update.name, !name.isEmpty {
+                try connection.upsertTag(Tag(WellKnownTag.runName, name), runID: info.runID)
+            }
+            for tag in tags { try connection.setTag(tag, runID: info.runID) }
+            for key in update.removedTags {
+                try connection.run("DELETE FROM tags WHERE key = ? AND run_uuid = ?", .text(key), .text(info.runID))
+            }
+            return try connection.runInfo(update.runID)
+        }
+    }
+
+    package func deleteRun(id: String) async throws {
+        try Validation.runID(id)
+        let now = options.now()
+        try await write { connection in
+            _ = try connection.runStage(id)
+            try connection.run(
+                "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE run_uuid = ?", .integer(now),
+                .text(id))
+            // What was judged about traces in the name of the run goes with it, as MLflow does it.
+            try connection.run(
+                """
+                DELETE FROM assessments WHERE assessment_metadata IS NOT NULL
+                    AND json_valid(assessment_metadata)
+                    AND json_extract(assessment_metadata, '$."mlflow.assessment.sourceRunId"') = ?
+                """, .text(id))
+        }
+    }
+
+    package func restoreRun(id: String) async throws {
+        try Validation.runID(id)
+        try await write { connection in
+            _ = try connection.runStage(id)
+            try connection.run(
+                "UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE run_uuid = ?", .text(id))
+        }
+    }
+
+    package func searchRuns(_ search: RunSearch) async throws -> Page<Run> {
+        try Validation.maxResults(search.maxResults, limit: Limits.runsPerPage)
+        let query = try RunQuery(search)
+        let offset = try PageToken(search.pageToken).offset
+        guard !search.experimentIDs.isEmpty else { return Page([]) }
+        return try await read { connection in
+            var (sql, values) = query.statement
+            sql += " LIMIT ? OFFSET ?"
+            values += [SQLiteValue(search.maxResults + 1), SQLiteValue(offset)]
+            // The rows are sorted without their columns: fetching those of one page afterwards is much less work.
+            let rowIDs = try connection.all(sql, values) { $0.integer(0) }
+            let hasEdges = try connection.exists("SELECT 1 FROM inputs LIMIT 1")
+            return try page(rowIDs, of: search.maxResults, offset: offset) { rowID in
+                let info = try connection.first(
+                    "SELECT \(runColumns) FROM runs r WHERE r.rowid = ?", .integer(rowID),
+                    transform: RunInfo.init(row:))
+                guard let info else { throw TrackingError(.internalError, "a run vanished during a search") }
+                return try connection.completeRun(info, hasEdges: hasEdges)
+            }
+        }
+    }
+
+    package func runs(withStatus status: RunStatus, havingTag key: String) async throws -> [Run] {
+        try await read(isShort: true) { connection in
+            let infos = try connection.all(
+                """
+                SELECT \(runColumns) FROM tags t JOIN runs r ON r.run_uuid = t.run_uuid
+                WHERE t.key = ? AND r.status = ? AND r.lifecycle_stage = 'active'
+                """, .text(key), .text(status.rawValue), transform: RunInfo.init(row:))
+            return try infos.map { Run(info: $0, data: RunData(tags: try connection.runTags($0.runID))) }
+        }
+    }
+}
+
+let runColumns =
+    """
+    r.run_uuid, r.name, r.experiment_id, r.user_id, r.status, r.start_time, r.end_time, r.lifecycle_stage, r.artifact_uri
+    """
+
+extension RunInfo {
+    /// From a row of `runColumns`.
+    init(row: Row) {
+        self.init(
+            runID: row.text(0), runName: row.text(1), experimentID: String(row.integer(2)), userID: row.text(3),
+            status: RunStatus(rawValue: row.text(4)) ?? .running, startTime: row.integer(5),
+            endTime: row.optionalInteger(6), lifecycleStage: LifecycleStage(rawValue: row.text(7)) ?? .active,
+            artifactURI: row.text(8))
+    }
+}
+
+extension Connection {
+    func insert(_ info: RunInfo, experimentID: Int64) throws(SQLiteFailure) {
+        try run(
+            """
+            INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time,
+                end_time, source_version, lifecycle_stage, artifact_uri, experiment_id, deleted_time)
+            VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, NULL, '', 'active', ?, ?, NULL)
+            """, .text(info.runID), .text(info.runName), .text(info.userID), .text(info.status.rawValue),
+            .integer(info.startTime), .text(info.artifactURI), .integer(experimentID))
+    }
+
+    func runInfo(_ id: String) throws -> RunInfo {
+        let info = try first(
+            "SELECT \(runColumns) FROM runs r WHERE r.run_uuid = ?", .text(id), transform: RunInfo.init(row:))
+        guard let info else { throw TrackingError.noRun(id: id) }
+        return info
+    }
+
+    func runStage(_ id: String) throws -> LifecycleStage {
+        let stage = try first("SELECT lifecycle_stage FROM runs WHERE run_uuid = ?", .text(id)) {
+            LifecycleStage(rawValue: $0.text(0)) ?? .active
+        }
+        guard let stage else { throw TrackingError.noRun(id: id) }
+        return stage
+    }
+
+    func checkRunIsActive(_ id: String) throws {
+        let stage = try runStage(id)
+        guard stage == .active else { throw TrackingError.runNotActive(id: id, stage: stage) }
+    }
+
+    /// The run with everything it logged.
+    func completeRun(_ info: RunInfo, hasEdges: Bool = true) throws -> Run {
+        let metrics = try all(
+            "SELECT key, value, timestamp, step, is_nan FROM latest_metrics WHERE run_uuid = ?", .text(info.runID)
+        ) { row in
+            Metric(
+                row.text(0), row.integer(4) == 0 ? row.real(1) : .nan, timestamp: row.integer(2), step: row.integer(3))
+        }
+        let params = try all("SELECT key, value FROM params WHERE run_uuid = ?", .text(info.runID)) {
+            Param($0.text(0), $0.text(1))
+        }
+        let data = RunData(
+            metrics: metrics.sorted { $0.key < $1.key }, params: params.sorted { $0.key < $1.key },
+            tags: try runTags(info.runID))
+        guard hasEdges else { return Run(info: info, data: data) }
+        return Run(
+            info: info, data: data,
+            inputs: RunInputs(
+                datasets: try datasetInputs(runID: info.runID), models: try modelInputs(runID: info.runID)),
+            outputs: try modelOutputs(runID: info.runID))
+    }
+
+    func runTags(_ runID: String) throws -> [Tag] {
+        try all("SELECT key, value FROM tags WHERE run_uuid = ?", .text(runID)) { Tag($0.text(0), $0.text(1)) }
+            .sorted { $0.key < $1.key }
+    }
+}

@@ -1,0 +1,213 @@
+import Dispatch
+import Synchronization
+import SystemPackage
+import Tracking
+
+/// The one connection of the process that writes, and the queue before it.
+///
+/// Writes that come while a commit is being synced wait together and are committed together: many callers share one sync, and
+/// each is answered only after it. A write that fails is undone alone, by a savepoint; the others of its commit stand.
+///
+/// After a failed write or sync the queue is finished: every later call fails, since what the system did with the lost pages
+/// cannot be known (see R13 in `docs/security-and-reliability.md`).
+final class WriteQueue: Sendable {
+    private struct State {
+        var writes: [any ConnectionCall] = []
+        var reads: [any ConnectionCall] = []
+        var isDraining = false
+        var hasWritten = false
+        var isClosed = false
+        var failure: TrackingError?
+    }
+
+    /// How many writes share a commit at most; bounds how long the first of them waits.
+    private static let largestCommit = 1000
+
+    private let path: FilePath
+    private let open: @Sendable () throws -> Connection
+    private let queue = DispatchQueue(label: "swiftflow.store.writer", qos: .userInitiated)
+    private let confined = ConfinedConnection()
+    private let state = Mutex(State())
+
+    init(path: FilePath, open: @escaping @Sendable () throws -> Connection) {
+        self.path = path
+        self.open = open
+    }
+
+    var failure: TrackingError? {
+        state.withLock { $0.failure }
+    }
+
+    // MARK: Calls
+
+    func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            let call = PendingCall(body, continuation)
+            let refusal = enqueue { state in
+                state.writes.append(call)
+                state.hasWritten = true
+            }
+            if let refusal { call.fail(refusal) }
+        }
+    }
+
+    /// Performs work outside any transaction, between two commits.
+    func read<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            let call = PendingCall(body, continuation)
+            if let refusal = enqueue({ $0.reads.append(call) }) { call.fail(refusal) }
+        }
+    }
+
+    /// Takes over a read if that delays nobody; false otherwise.
+    func enqueueIfIdle(_ call: any ConnectionCall, isShort: Bool) -> Bool {
+        let (isTaken, mustStart) = state.withLock { state in
+            guard !state.isDraining, !state.isClosed, state.failure == nil, isShort || !state.hasWritten else {
+                return (false, false)
+            }
+            state.reads.append(call)
+            state.isDraining = true
+            return (true, true)
+        }
+        if mustStart { queue.async { self.drain() } }
+        return isTaken
+    }
+
+    func close() async {
+        state.withLock { $0.isClosed = true }
+        await withCheckedContinuation { continuation in
+            queue.async {
+                self.drain()
+                self.confined.connection = nil
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Adds to the queue and wakes it; returns why it cannot.
+    private func enqueue(_ add: (inout State) -> Void) -> TrackingError? {
+        let (refusal, mustStart) = state.withLock { state -> (TrackingError?, Bool) in
+            if let failure = state.failure { return (failure, false) }
+            if state.isClosed { return (TrackingError(.invalidState, "the store '\(path)' has been closed"), false) }
+            add(&state)
+            defer { state.isDraining = true }
+            return (nil, !state.isDraining)
+        }
+        if mustStart { queue.async { self.drain() } }
+        return refusal
+    }
+
+    // MARK: On the queue
+
+    private func drain() {
+        while true {
+            let (reads, writes) = state.withLock { state -> ([any ConnectionCall], [any ConnectionCall]) in
+                let reads = state.reads
+                let writes = Array(state.writes.prefix(Self.largestCommit))
+                state.reads = []
+                state.writes.removeFirst(writes.count)
+                if reads.isEmpty, writes.isEmpty { state.isDraining = false }
+                return (reads, writes)
+            }
+            if reads.isEmpty, writes.isEmpty { return }
+            perform(reads: reads, writes: writes)
+        }
+    }
+
+    private func perform(reads: [any ConnectionCall], writes: [any ConnectionCall]) {
+        let connection: Connection
+        do {
+            connection = try openedConnection()
+        } catch {
+            for call in reads + writes { call.fail(error) }
+            return
+        }
+        for call in reads { ReaderPool.perform(call, on: connection, path: path) }
+        if !writes.isEmpty { commit(writes, on: connection) }
+    }
+
+    private func openedConnection() throws -> Connection {
+        if let connection = confined.connection { return connection }
+        let connection = try open()
+        confined.connection = connection
+        return connection
+    }
+
+    private func commit(_ calls: [any ConnectionCall], on connection: Connection) {
+        if let failure {
+            for call in calls { call.fail(failure) }
+            return
+        }
+        do {
+            try connection.run("BEGIN IMMEDIATE")
+            let haveChanged = try perform(calls, on: connection)
+            try connection.run(haveChanged ? "COMMIT" : "ROLLBACK")
+        } catch {
+            abandon(calls, because: error, on: connection)
+            return
+        }
+        for call in calls { call.finish(path: path) }
+    }
+
+    /// Performs the calls of one transaction; a single failing call is undone and keeps its own error.
+    ///
+    /// - Throws: what ends the transaction for all of them.
+    /// - Returns: whether anything is left to commit.
+    private func perform(_ calls: [any ConnectionCall], on connection: Connection) throws -> Bool {
+        let needsSavepoints = calls.count > 1
+        var succeeded = 0
+        for call in calls {
+            if needsSavepoints { try connection.run("SAVEPOINT call") }
+            do {
+                try call.perform(on: connection)
+                succeeded += 1
+                if needsSavepoints { try connection.run("RELEASE call") }
+            } catch {
+                if let failure = error as? SQLiteFailure, failure.endsConnection || failure.isBusy { throw failure }
+                // Some failures make SQLite roll back everything by itself.
+                guard connection.isInTransaction else { throw error }
+                if needsSavepoints {
+                    try connection.run("ROLLBACK TO call")
+                    try connection.run("RELEASE call")
+                }
+            }
+        }
+        return succeeded > 0
+    }
+
+    /// Nothing of these calls has happened, or nobody can know: all of them fail.
+    private func abandon(_ calls: [any ConnectionCall], because error: any Error, on connection: Connection) {
+        if connection.isInTransaction { try? connection.run("ROLLBACK") }
+        let explained = TrackingError(explaining: error, path: path)
+        if let failure = error as? SQLiteFailure, failure.endsConnection {
+            state.withLock { $0.failure = $0.failure ?? explained }
+        }
+        for call in calls { call.fail(explained) }
+    }
+}
+
+extension TrackingError {
+    /// A failure of the database in the words of the store.
+    init(explaining error: any Error, path: FilePath) {
+        switch error {
+        case let error as TrackingError:
+            self = error
+        case let failure as SQLiteFailure where failure.isBusy:
+            self.init(
+                .temporarilyUnavailable, "the store '\(path)' is locked by another process",
+                remedy: "try again when the other process has finished")
+        case let failure as SQLiteFailure where failure.isDiskFull:
+            self.init(
+                .internalError, "the store '\(path)' cannot be written: no space is left",
+                remedy: "make space and start again; nothing needs repair")
+        case let failure as SQLiteFailure where failure.endsConnection:
+            self.init(
+                .internalError, "the store '\(path)' cannot be written any more: \(failure.message)",
+                remedy: "what was acknowledged before is safe; check the disk, then start again")
+        case let failure as SQLiteFailure:
+            self.init(.internalError, "the store '\(path)' failed: \(failure.message)")
+        default:
+            self.init(.internalError, "the store '\(path)' failed: \(error)")
+        }
+    }
+}
