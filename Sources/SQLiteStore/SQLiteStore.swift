@@ -25,7 +25,7 @@ package final class SQLiteStore: Sendable {
         package var createsFile: Bool
         /// The wall clock, in milliseconds since 1970.
         package var now: @Sendable () -> Int64
-        /// The name of the layer through which SQLite reaches the file; `nil` is the system. For fault injection.
+        /// The layer through which SQLite reaches the file, when it is not the system itself: for fault injection.
         var fileSystem: String?
 
         /// MLflow's defaults for a store that is used directly: artifacts under `./mlruns`.

@@ -34,7 +34,9 @@ struct SelectStatement {
         order.append(sql)
     }
 
-    /// Joins a table of keyed rows; returns the alias. `condition` sees the alias as `$`.
+    /// Joins a table of keyed rows under the alias that is returned.
+    ///
+    /// `condition` sees the alias as `$`.
     mutating func join(
         outer isOuter: Bool = false, _ table: String, on condition: String, _ values: [SQLiteValue]
     ) -> String {
