@@ -1,4 +1,4 @@
-package import Tracking
+import Tracking
 
 /// MLflow's REST API over any store.
 ///
@@ -8,7 +8,24 @@ package import Tracking
 /// calls the store, and writes the answer. Artifacts go through roots of our own only (`ArtifactStorage/`).
 ///
 /// `TrackingEndpoint` serves the children of a runner; `TrackingServer` is what `swiftflow server` runs.
-package typealias ServedStore = TrackingStore & ModelRegistryStore & LoggedModelStore
+package enum MLflowAPI {
+    /// The version of MLflow whose API this is: clients compare it to know what they may ask for.
+    package static let version = "3.17.2"
+}
+
+/// What a server serves: a store of runs, and of models where it keeps those too.
+struct ServedStores: Sendable {
+    let tracking: any TrackingStore
+    /// Nil: the calls of the registry are answered as an older server would.
+    let registry: (any ModelRegistryStore)?
+    let loggedModels: (any LoggedModelStore)?
+
+    init(_ store: any TrackingStore) {
+        tracking = store
+        registry = store as? any ModelRegistryStore
+        loggedModels = store as? any LoggedModelStore
+    }
+}
 
 /// What can be chosen about a server.
 package struct ServerSettings: Sendable {
@@ -34,22 +51,24 @@ package struct ServerSettings: Sendable {
         self.allowedOrigins = allowedOrigins
     }
 
-    func makeRouteTable(for store: any ServedStore) -> RouteTable {
-        let sourceRules = ModelSourceRules(store: store, pattern: modelSourcePattern)
-        return RouteTable([
+    func makeRouteTable(for store: any TrackingStore) -> RouteTable {
+        let stores = ServedStores(store)
+        let sourceRules = ModelSourceRules(stores: stores, pattern: modelSourcePattern)
+        var providers: [any RouteProvider] = [
             ExperimentRoutes(store: store), RunRoutes(store: store), LoggingRoutes(store: store),
-            InputRoutes(store: store), MetricRoutes(store: store), LoggedModelRoutes(store: store),
-            RegisteredModelRoutes(store: store), ModelVersionRoutes(store: store, sourceRules: sourceRules),
-            ArtifactRoutes(store: store, roots: artifactRoots, sourceRules: sourceRules),
+            InputRoutes(store: store), MetricRoutes(store: store),
+            ArtifactRoutes(stores: stores, roots: artifactRoots, sourceRules: sourceRules),
             ArtifactProxyRoutes(roots: artifactRoots), ServerInfoRoutes(),
-        ])
+        ]
+        if let loggedModels = stores.loggedModels { providers.append(LoggedModelRoutes(store: loggedModels)) }
+        if let registry = stores.registry {
+            providers.append(RegisteredModelRoutes(store: registry))
+            providers.append(ModelVersionRoutes(store: registry, sourceRules: sourceRules))
+        }
+        return RouteTable(providers)
     }
 
-    func makeResponder(for store: any ServedStore, listeningOn socket: ListeningSocket) -> TrackingResponder {
-        makeResponder(for: store, address: socket.address, port: socket.port)
-    }
-
-    func makeResponder(for store: any ServedStore, address: String, port: Int) -> TrackingResponder {
+    func makeResponder(for store: any TrackingStore, address: String, port: Int) -> TrackingResponder {
         TrackingResponder(
             table: makeRouteTable(for: store),
             hosts: HostRules(

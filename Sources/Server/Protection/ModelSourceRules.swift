@@ -8,7 +8,7 @@ struct ModelSourceRules: Sendable {
     /// The sources that prompts have instead of files.
     private static let promptPlaceholders: Set<String> = ["prompt-template", "dummy-source"]
 
-    let store: any ServedStore
+    let stores: ServedStores
     /// Of `MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX`, which every source must contain a match of.
     let pattern: String?
 
@@ -52,7 +52,9 @@ struct ModelSourceRules: Sendable {
     private func resolvingVersion(_ creation: ModelVersionCreation) async throws -> ModelVersionCreation {
         guard creation.source.lowercased().hasPrefix("models:") else { return creation }
         guard let uri = ModelURI(creation.source) else { throw invalid(creation.source, "model_id") }
-        guard let version = try await version(behind: uri, of: creation.source) else { return creation }
+        guard let registry = stores.registry,
+            let version = try await version(behind: uri, of: creation.source, in: registry)
+        else { return creation }
         let namesAnother =
             (creation.runID.map { $0 != version.runID ?? "" } ?? false)
             || (creation.modelID.map { $0 != version.modelID ?? "" } ?? false)
@@ -68,7 +70,9 @@ struct ModelSourceRules: Sendable {
         return resolved
     }
 
-    private func version(behind uri: ModelURI, of source: String) async throws -> ModelVersion? {
+    private func version(
+        behind uri: ModelURI, of source: String, in store: any ModelRegistryStore
+    ) async throws -> ModelVersion? {
         let name: String
         switch uri {
         case .loggedModel: return nil
@@ -115,12 +119,12 @@ struct ModelSourceRules: Sendable {
     private func artifactRoot(runID: String?, modelID: String?, _ source: String) async throws -> LocationURI? {
         do {
             if let modelID {
-                guard isLoggedModelID(modelID) else { return nil }
-                return LocationURI(try await store.loggedModel(id: modelID, includingDeleted: false).artifactURI)
+                guard isLoggedModelID(modelID), let models = stores.loggedModels else { return nil }
+                return LocationURI(try await models.loggedModel(id: modelID, includingDeleted: false).artifactURI)
             }
             guard let runID else { return nil }
             try Validation.runID(runID)
-            return LocationURI(try await store.run(id: runID).info.artifactURI)
+            return LocationURI(try await stores.tracking.run(id: runID).info.artifactURI)
         } catch let error as TrackingError where error.code == .resourceDoesNotExist {
             return nil
         }

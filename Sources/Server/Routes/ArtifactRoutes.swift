@@ -7,20 +7,25 @@ struct ArtifactRoutes: RouteProvider {
     /// What the web pages may upload at once.
     private static let uploadLimit: Int64 = 10 << 20
 
-    let store: any ServedStore
+    let stores: ServedStores
     let roots: ArtifactRoots
     let sourceRules: ModelSourceRules
 
     var routes: [Route] {
-        Route.call(.get, "mlflow/artifacts/list", handler: listRunArtifacts)
-            + Route.call(.get, "mlflow/logged-models/{model_id}/artifacts/directories", handler: listModelArtifacts)
-            + [
-                Route(.get, "/get-artifact", handler: runArtifact),
-                Route(.get, "/model-versions/get-artifact", handler: versionArtifact),
-                Route(
-                    .get, "/ajax-api/2.0/mlflow/logged-models/{model_id}/artifacts/files", handler: modelArtifact),
-                Route(.post, "/ajax-api/2.0/mlflow/upload-artifact", handler: uploadRunArtifact),
-            ]
+        var routes = Route.call(.get, "mlflow/artifacts/list", handler: listRunArtifacts)
+        routes.append(Route(.get, "/get-artifact", handler: runArtifact))
+        routes.append(Route(.post, "/ajax-api/2.0/mlflow/upload-artifact", handler: uploadRunArtifact))
+        if let models = stores.loggedModels {
+            let path = "mlflow/logged-models/{model_id}/artifacts"
+            routes += Route.call(.get, "\(path)/directories") { try await listModelArtifacts($0, models) }
+            routes.append(
+                Route(.get, "/ajax-api/2.0/\(path)/files") { try await modelArtifact($0, models) })
+        }
+        if let registry = stores.registry {
+            routes.append(
+                Route(.get, "/model-versions/get-artifact") { try await versionArtifact($0, registry) })
+        }
+        return routes
     }
 
     // MARK: Lists
@@ -28,14 +33,16 @@ struct ArtifactRoutes: RouteProvider {
     @Sendable private func listRunArtifacts(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
         let path = try RelativePath.artifact(optional: try message.string("path"))
-        let uri = try await store.run(id: try message.runID()).info.artifactURI
+        let uri = try await stores.tracking.run(id: try message.runID()).info.artifactURI
         return try await list(path, rootURI: uri)
     }
 
-    @Sendable private func listModelArtifacts(_ request: APIRequest) async throws -> Response {
+    private func listModelArtifacts(
+        _ request: APIRequest, _ models: any LoggedModelStore
+    ) async throws -> Response {
         let text = try await request.message().string("artifact_directory_path")
         let path = try RelativePath.artifact(optional: text)
-        let model = try await store.loggedModel(id: try request.loggedModelID(), includingDeleted: false)
+        let model = try await models.loggedModel(id: try request.loggedModelID(), includingDeleted: false)
         return try await list(path, rootURI: model.artifactURI)
     }
 
@@ -55,24 +62,24 @@ struct ArtifactRoutes: RouteProvider {
     @Sendable private func runArtifact(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
         let path = try RelativePath.artifact(try message.requiredString("path"))
-        let uri = try await store.run(id: try message.runID()).info.artifactURI
+        let uri = try await stores.tracking.run(id: try message.runID()).info.artifactURI
         return try await file(path, rootURI: uri, request)
     }
 
-    @Sendable private func versionArtifact(_ request: APIRequest) async throws -> Response {
+    private func versionArtifact(_ request: APIRequest, _ registry: any ModelRegistryStore) async throws -> Response {
         let message = try await request.message()
         let path = try RelativePath.artifact(try message.requiredString("path"))
-        let version = try await store.modelVersion(
+        let version = try await registry.modelVersion(
             named: try message.modelName(), version: try message.modelVersionNumber())
         // What was allowed at creation is checked again: the row may be older than the rule, or come from elsewhere.
         try await sourceRules.check(version)
-        let uri = try await store.downloadURI(ofModel: version.name, version: version.version)
+        let uri = try await registry.downloadURI(ofModel: version.name, version: version.version)
         return try await file(path, rootURI: uri, request)
     }
 
-    @Sendable private func modelArtifact(_ request: APIRequest) async throws -> Response {
+    private func modelArtifact(_ request: APIRequest, _ models: any LoggedModelStore) async throws -> Response {
         let path = try RelativePath.artifact(try await request.message().requiredString("artifact_file_path"))
-        let model = try await store.loggedModel(id: try request.loggedModelID(), includingDeleted: false)
+        let model = try await models.loggedModel(id: try request.loggedModelID(), includingDeleted: false)
         return try await file(path, rootURI: model.artifactURI, request)
     }
 
@@ -84,7 +91,7 @@ struct ArtifactRoutes: RouteProvider {
     @Sendable private func uploadRunArtifact(_ request: APIRequest) async throws -> Response {
         let message = RequestMessage(try Query.fields(request.request.uri.query ?? ""), isQuery: true)
         let path = try RelativePath.artifact(try message.requiredString("path"))
-        let run = try await store.run(id: try message.runID())
+        let run = try await stores.tracking.run(id: try message.runID())
         guard run.info.lifecycleStage == .active else {
             throw TrackingError.runNotActive(id: run.info.runID, stage: run.info.lifecycleStage)
         }

@@ -3,7 +3,7 @@ import Tracking
 
 /// Versions of registered models.
 struct ModelVersionRoutes: RouteProvider {
-    let store: any ServedStore
+    let store: any ModelRegistryStore
     let sourceRules: ModelSourceRules
 
     var routes: [Route] {

@@ -2,13 +2,10 @@ import Hummingbird
 
 /// What the server says of itself.
 struct ServerInfoRoutes: RouteProvider {
-    /// The version of MLflow whose API this is: clients compare it to know what they may ask for.
-    static let mlflowVersion = "3.17.2"
-
     var routes: [Route] {
         [
             Route(.get, "/health", access: .everybody) { _ in .text("OK") },
-            Route(.get, "/version", access: .everybody) { _ in .text(Self.mlflowVersion) },
+            Route(.get, "/version", access: .everybody) { _ in .text(MLflowAPI.version) },
         ] + Route.call(.get, "mlflow/server-info", version: "3.0", handler: serverInfo)
     }
 

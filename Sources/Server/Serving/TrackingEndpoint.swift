@@ -2,6 +2,7 @@ package import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+package import Tracking
 
 /// The tracking server a runner keeps for its children.
 ///
@@ -24,7 +25,7 @@ package final class TrackingEndpoint: Sendable {
     private let state: Mutex<State>
     private let socket: ListeningSocket
     private let settings: ServerSettings
-    private let store: any ServedStore
+    private let store: any TrackingStore
     private let logger: Logger
 
     /// Opens the endpoint on a free loopback port.
@@ -32,7 +33,7 @@ package final class TrackingEndpoint: Sendable {
     /// - Parameters:
     ///   - settings: artifact roots and limits; address, port and credentials are the endpoint's own.
     package init(
-        store: any ServedStore, settings: ServerSettings = ServerSettings(), logger: Logger = .silent
+        store: any TrackingStore, settings: ServerSettings = ServerSettings(), logger: Logger = .silent
     ) throws(ListenError) {
         let socket = try ListeningSocket.open(address: "127.0.0.1", port: 0)
         self.socket = socket
@@ -107,12 +108,12 @@ private struct RunningService: Sendable {
     let running: Task<Void, any Error>
 
     static func start(
-        on socket: ListeningSocket, store: any ServedStore, settings: ServerSettings, logger: Logger
+        on socket: ListeningSocket, store: any TrackingStore, settings: ServerSettings, logger: Logger
     ) async throws -> RunningService {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let service = try await HTTPService(
-                on: socket, responder: settings.makeResponder(for: store, listeningOn: socket), limits: settings.limits,
+                on: socket, responder: settings.makeResponder(for: store, address: socket.address, port: socket.port), limits: settings.limits,
                 eventLoopGroup: group, logger: logger)
             // Owned by this value: `stop` awaits it.
             return RunningService(service: service, eventLoopGroup: group, running: Task { try await service.run() })
