@@ -103,8 +103,7 @@ let package = Package(
         module(
             "Execution",
             [
-                "Diagnostics", "Files", "Processes", "Projects", "Environments", "Artifacts", "Git", "Tracking",
-                collections, systemPackage,
+                "Diagnostics", "Environments", "Files", "Processes", "Projects", "Tracking", systemPackage,
             ]),
         module(
             "LocalBackend", path: "Backends/Local", ["Diagnostics", "Execution", "Files", "Processes", systemPackage]),

@@ -126,7 +126,8 @@ private struct YAMLTreeBuilder {
     private func aliased(_ name: String, at location: SourceLocation) throws(InvalidInput) -> Built {
         if let built = anchors[name] { return built }
         if open.contains(where: { $0.anchor == name }) {
-            throw InvalidInput("the alias '*\(name)' stands inside the value it names, so it would contain itself", at: location)
+            throw InvalidInput(
+                "the alias '*\(name)' stands inside the value it names, so it would contain itself", at: location)
         }
         throw InvalidInput(
             "the alias '*\(name)' names no anchor", at: location,
@@ -137,7 +138,9 @@ private struct YAMLTreeBuilder {
         InvalidInput("values are nested deeper than \(limits.depth) levels", at: location)
     }
 
-    private func coreTag(_ tag: String?, isForScalar: Bool, at location: SourceLocation) throws(InvalidInput) -> YAMLTag? {
+    private func coreTag(_ tag: String?, isForScalar: Bool, at location: SourceLocation) throws(InvalidInput)
+        -> YAMLTag?
+    {
         guard let tag, tag != "!" else { return nil }
         guard let core = YAMLTag(uri: tag), core.isForScalars == isForScalar else {
             let shown = tag.hasPrefix(YAMLTag.prefix) ? "!!\(tag.dropFirst(YAMLTag.prefix.count))" : tag

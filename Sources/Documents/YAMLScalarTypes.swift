@@ -51,7 +51,11 @@ func integer(_ text: String) -> String? {
     } else if digits.contains(UInt8(ascii: ":")) {
         for part in digits.split(separator: UInt8(ascii: ":")) {
             // The first part has any length, the others are below 60.
-            if number.isZero { number.append(part, base: 10) } else { number.multiply(by: 60, adding: smallNumber(part)) }
+            if number.isZero {
+                number.append(part, base: 10)
+            } else {
+                number.multiply(by: 60, adding: smallNumber(part))
+            }
         }
     } else {
         number.append(digits, base: digits.first == UInt8(ascii: "0") ? 8 : 10)
@@ -66,8 +70,12 @@ private func isInteger(_ bytes: [UInt8]) -> Bool {
     if digits.count == 1 { return true }
     if first == UInt8(ascii: "0") {
         let rest = digits.dropFirst()
-        if rest.first == UInt8(ascii: "b") { return rest.count > 1 && rest.dropFirst().allSatisfy { "01_".utf8.contains($0) } }
-        if rest.first == UInt8(ascii: "x") { return rest.count > 1 && rest.dropFirst().allSatisfy(isHexDigitOrUnderscore) }
+        if rest.first == UInt8(ascii: "b") {
+            return rest.count > 1 && rest.dropFirst().allSatisfy { "01_".utf8.contains($0) }
+        }
+        if rest.first == UInt8(ascii: "x") {
+            return rest.count > 1 && rest.dropFirst().allSatisfy(isHexDigitOrUnderscore)
+        }
         return rest.allSatisfy { "01234567_".utf8.contains($0) }
     }
     let parts = digits.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
@@ -129,7 +137,8 @@ private func isFloat(_ bytes: [UInt8]) -> Bool {
     guard let first = whole.first, isDigit(first) else { return false }
     if whole.allSatisfy(isDigitOrUnderscore) { return hasFractionForm(rest) }
     let parts = whole.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-    return parts.count > 1 && parts[0].allSatisfy(isDigitOrUnderscore) && parts.dropFirst().allSatisfy(isSexagesimalDigit)
+    return parts.count > 1 && parts[0].allSatisfy(isDigitOrUnderscore)
+        && parts.dropFirst().allSatisfy(isSexagesimalDigit)
         && rest.allSatisfy(isDigitOrUnderscore)
 }
 

@@ -84,3 +84,10 @@ package func makeFolders(_ path: FilePath, mode: UInt32 = 0o700) throws(FileErro
         throw FileError("create the folder", path.string, error)
     }
 }
+
+/// The folder the program was started in.
+package func currentDirectory() -> FilePath {
+    guard let buffer = unsafe getcwd(nil, 0) else { return "/" }
+    defer { unsafe free(buffer) }
+    return unsafe FilePath(platformString: buffer)
+}

@@ -51,3 +51,10 @@ enum TerminalSize {
         return follower
     }
 }
+
+/// The columns of the terminal a descriptor is connected to; nil where there is none or it does not say.
+package func terminalWidth(of descriptor: Int32) -> Int? {
+    var size = winsize()
+    guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return Int(size.ws_col)
+}

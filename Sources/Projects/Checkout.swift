@@ -85,7 +85,8 @@ package struct Checkout: Sendable {
         guard !subdirectory.isRoot else { return folder }
         let path = folder.appending(subdirectory.components.joined(separator: "/"))
         func refusal(_ reason: String) -> InvalidInput {
-            InvalidInput("the folder '\(subdirectory)' of '\(uri.redactedText)' \(reason)", remedy: "check the text after '#'")
+            InvalidInput(
+                "the folder '\(subdirectory)' of '\(uri.redactedText)' \(reason)", remedy: "check the text after '#'")
         }
         guard let status = fileStatus(path) else { throw refusal("does not exist") }
         guard status.kind == .directory else { throw refusal("is not a folder") }

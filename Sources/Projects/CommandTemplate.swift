@@ -75,7 +75,8 @@ package struct CommandTemplate: Sendable {
         }
         let options = extras.map { " --\(shellQuoted($0.name)) \(shellQuoted($0.value))" }
         if !places.takesExtras {
-            for (extra, option) in zip(extras, options) where option.dropFirst() != "--\(extra.name) \(extra.value)" || extra.value.isEmpty {
+            for (extra, option) in zip(extras, options)
+            where option.dropFirst() != "--\(extra.name) \(extra.value)" || extra.value.isEmpty {
                 errors.append(
                     Diagnostic(
                         .error, code: "unsafe-value", at: location,
@@ -106,7 +107,9 @@ package struct CommandTemplate: Sendable {
             }
             if index == places.end.piece, !options.isEmpty {
                 // After a placeholder there is no offset to count: its value is as long as it is.
-                let cut = places.end.offset.map { whole.utf8.index(whole.startIndex, offsetBy: min($0, whole.utf8.count)) }
+                let cut = places.end.offset.map {
+                    whole.utf8.index(whole.startIndex, offsetBy: min($0, whole.utf8.count))
+                }
                 text += whole[..<(cut ?? whole.endIndex)] + options + whole[(cut ?? whole.endIndex)...]
             } else {
                 text += whole

@@ -5,19 +5,26 @@ extension ProjectFileReader {
     private static let keys = ["command", "parameters", "pipeline"]
 
     mutating func entryPoints(_ node: YAMLNode) -> [EntryPoint] {
-        guard let pairs = mapping(node, "'entry_points'", example: "main: {command: \"python train.py\"}") else { return [] }
+        guard let pairs = mapping(node, "'entry_points'", example: "main: {command: \"python train.py\"}") else {
+            return []
+        }
         return pairs.compactMap { pair in
             name(pair.key, "an entry point's name").flatMap { entryPoint($0, pair) }
         }
     }
 
     private mutating func entryPoint(_ name: String, _ pair: YAMLPair) -> EntryPoint? {
-        guard let pairs = mapping(pair.value, "the entry point '\(name)'", at: pair.key, example: "command: \"python train.py\"") else {
+        guard
+            let pairs = mapping(
+                pair.value, "the entry point '\(name)'", at: pair.key, example: "command: \"python train.py\"")
+        else {
             return nil
         }
         warnAboutUnknownKeys(pairs, known: Self.keys, in: "the entry point '\(name)'")
         var entryPoint = EntryPoint(name: name, command: nil, location: pair.key.location)
-        if let parameters = pair.value.pair("parameters") { entryPoint.parameters = self.parameters(parameters, of: name) }
+        if let parameters = pair.value.pair("parameters") {
+            entryPoint.parameters = self.parameters(parameters, of: name)
+        }
         if let command = pair.value["command"] {
             // An empty text is a command that does nothing.
             if let text = text(command, "the command of '\(name)'") {
@@ -33,7 +40,9 @@ extension ProjectFileReader {
 
     private mutating func parameters(_ pair: YAMLPair, of entryPoint: String) -> [ParameterDeclaration] {
         let what = "'parameters' of the entry point '\(entryPoint)'"
-        guard let pairs = mapping(pair.value, what, at: pair.key, example: "alpha: {type: float, default: 0.5}") else { return [] }
+        guard let pairs = mapping(pair.value, what, at: pair.key, example: "alpha: {type: float, default: 0.5}") else {
+            return []
+        }
         return pairs.compactMap { pair in
             name(pair.key, "a parameter's name").flatMap { parameter($0, pair) }
         }
@@ -47,7 +56,9 @@ extension ProjectFileReader {
             guard let type = typeName(pair.value, of: name) else { return nil }
             return ParameterDeclaration(name: name, type: ParameterType(named: type), location: location)
         case .sequence:
-            report("the parameter '\(name)' is a list", at: pair.value, remedy: "write '\(name): TYPE' or '\(name): {type: TYPE, default: VALUE}'")
+            report(
+                "the parameter '\(name)' is a list", at: pair.value,
+                remedy: "write '\(name): TYPE' or '\(name): {type: TYPE, default: VALUE}'")
             return nil
         case .mapping(let pairs):
             warnAboutUnknownKeys(pairs, known: ["type", "default"], in: "the parameter '\(name)'")
@@ -68,7 +79,9 @@ extension ProjectFileReader {
             let shown = node.isNull ? "empty" : "'\(node.text ?? value.kind)'"
             report(
                 "the type of the parameter '\(parameter)' is \(shown), not a type's name", at: node,
-                remedy: node.text.map { $0.isEmpty ? "write 'string'" : "for a default value write '\(parameter): {default: \($0)}'" })
+                remedy: node.text.map {
+                    $0.isEmpty ? "write 'string'" : "for a default value write '\(parameter): {default: \($0)}'"
+                })
             return nil
         }
         if !known.contains(type) {

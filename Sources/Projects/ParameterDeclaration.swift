@@ -74,7 +74,8 @@ package func problemOfParameterName(_ name: String) -> String? {
     }
     // The store uses names as relative paths, and accepts only those that are in normal form.
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    guard !name.hasPrefix("/"), !name.hasPrefix(".."), parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
+    guard !name.hasPrefix("/"), !name.hasPrefix(".."), parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." })
+    else {
         return "reads as a path that is not in its simplest form"
     }
     return nil

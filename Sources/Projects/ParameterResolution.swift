@@ -90,7 +90,9 @@ extension EntryPoint {
         var resolver = ParameterResolver(callerDirectory: callerDirectory, root: root)
         for declaration in parameters { resolver.resolve(declaration, given: given[declaration.name]) }
         let declared = Set(parameters.map(\.name))
-        for parameter in given.parameters where !declared.contains(parameter.name) { resolver.resolveUndeclared(parameter) }
+        for parameter in given.parameters where !declared.contains(parameter.name) {
+            resolver.resolveUndeclared(parameter)
+        }
 
         let template = template()
         var errors = given.problems + problems + missing(resolver.missing, given) + resolver.errors

@@ -31,7 +31,8 @@ struct PathResolver {
         let isAbsolute = text.hasPrefix("/")
         let places = isAbsolute ? "" : " in " + folders.map { "'\($0)'" }.joined(separator: " or ")
         throw PathProblem(
-            message: "parameter '\(parameter)': there is no file or folder '\(value)'\(places)", remedy: "check the path")
+            message: "parameter '\(parameter)': there is no file or folder '\(value)'\(places)",
+            remedy: "check the path")
     }
 
     /// The path of `file:/…`, `file:///…` and `file://localhost/…`, percent-escapes decoded once.

@@ -73,7 +73,8 @@ package enum ProjectFile {
             switch try folder.status(path)?.kind {
             case .file: return try folder.readFile(path, limit: DocumentLimits.yaml.bytes)
             case .link:
-                throw InvalidInput("the file is a link, which is not followed", at: location, remedy: "put the file itself here")
+                throw InvalidInput(
+                    "the file is a link, which is not followed", at: location, remedy: "put the file itself here")
             case .directory: throw InvalidInput("this is a folder, not a file", at: location)
             case .other, nil: throw InvalidInput("this is not a regular file", at: location)
             }

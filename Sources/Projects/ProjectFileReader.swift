@@ -39,8 +39,12 @@ struct ProjectFileReader {
         }
         var environment: ProjectEnvironment?
         if let node = root["docker_env"], !isEmpty(node) { environment = dockerEnvironment(node, root) }
-        if let node = root["python_env"], !isEmpty(node) { environment = file(node, "python_env").map { .python($0) } ?? environment }
-        if let node = root["conda_env"], !isEmpty(node) { environment = file(node, "conda_env").map { .conda($0) } ?? environment }
+        if let node = root["python_env"], !isEmpty(node) {
+            environment = file(node, "python_env").map { .python($0) } ?? environment
+        }
+        if let node = root["conda_env"], !isEmpty(node) {
+            environment = file(node, "conda_env").map { .conda($0) } ?? environment
+        }
         return environment ?? ProjectFile.defaultEnvironment(in: folder)
     }
 
@@ -52,19 +56,24 @@ struct ProjectFileReader {
     private mutating func file(_ node: YAMLNode, _ key: String) -> RelativePath? {
         guard let written = text(node, "'\(key)'") else { return nil }
         guard let path = relativePath(typed: written) else {
-            report("'\(key)' names '\(written)', which is not inside the project", at: node, remedy: "name a file of the project")
+            report(
+                "'\(key)' names '\(written)', which is not inside the project", at: node,
+                remedy: "name a file of the project")
             return nil
         }
         switch try? folder.status(path)?.kind {
         case .file: return path
         case .link:
-            report("'\(key)' names '\(written)', which is a link and is not followed", at: node, remedy: "name the file itself")
+            report(
+                "'\(key)' names '\(written)', which is a link and is not followed", at: node,
+                remedy: "name the file itself")
         case .directory, .other: report("'\(key)' names '\(written)', which is not a file", at: node)
         case nil:
             let names = (try? folder.list())?.map(\.name).filter { $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") } ?? []
             report(
                 "'\(key)' names '\(written)', but there is no such file in the project", at: node,
-                remedy: nearestName(to: written, among: names).map { "did you mean '\($0)'?" } ?? "create it, or correct the name")
+                remedy: nearestName(to: written, among: names).map { "did you mean '\($0)'?" }
+                    ?? "create it, or correct the name")
         }
         return nil
     }
@@ -73,7 +82,9 @@ struct ProjectFileReader {
         guard let pairs = mapping(node, "'docker_env'") else { return nil }
         warnAboutUnknownKeys(pairs, known: ["image", "volumes", "environment"], in: "'docker_env'")
         if root["name"]?.isNull ?? true {
-            warn("a docker project needs a 'name'", at: node, remedy: "add 'name: …' at the top level", code: "docker-name")
+            warn(
+                "a docker project needs a 'name'", at: node, remedy: "add 'name: …' at the top level",
+                code: "docker-name")
         }
         var docker = DockerEnvironment(image: "")
         if let image = node["image"], !isEmpty(image) {
@@ -83,7 +94,9 @@ struct ProjectFileReader {
         }
         if let volumes = node["volumes"], !isEmpty(volumes) { docker.volumes = texts(volumes, "'volumes'") }
         if let variables = node["environment"], !isEmpty(variables) {
-            for item in list(variables, "'environment'") { if let variable = variable(item) { docker.variables.append(variable) } }
+            for item in list(variables, "'environment'") {
+                if let variable = variable(item) { docker.variables.append(variable) }
+            }
         }
         return .docker(docker)
     }
@@ -94,7 +107,8 @@ struct ProjectFileReader {
         case .scalar:
             return text(node, "a variable in 'environment'").map { .copied(name: $0) }
         case .sequence(let items) where items.count == 2:
-            guard let name = text(items[0], "a variable's name"), let value = scalar(items[1], "the value of '\(name)'") else {
+            guard let name = text(items[0], "a variable's name"), let value = scalar(items[1], "the value of '\(name)'")
+            else {
                 return nil
             }
             return .set(name: name, value: value)
@@ -106,11 +120,14 @@ struct ProjectFileReader {
 
     private mutating func sparkJob(_ node: YAMLNode, _ project: Project, _ top: [YAMLPair]) -> SparkJob? {
         guard let pairs = mapping(node, "'databricks_spark_job'") else { return nil }
-        warnAboutUnknownKeys(pairs, known: ["python_file", "parameters", "python_libraries"], in: "'databricks_spark_job'")
+        warnAboutUnknownKeys(
+            pairs, known: ["python_file", "parameters", "python_libraries"], in: "'databricks_spark_job'")
         var job = SparkJob()
         if let file = node["python_file"], !file.isNull { job.pythonFile = text(file, "'python_file'") }
         if let items = node["parameters"], !items.isNull { job.parameters = scalars(items, "'parameters'") }
-        if let items = node["python_libraries"], !items.isNull { job.pythonLibraries = scalars(items, "'python_libraries'") }
+        if let items = node["python_libraries"], !items.isNull {
+            job.pythonLibraries = scalars(items, "'python_libraries'")
+        }
         if job.pythonFile == nil, project.entryPoints.isEmpty {
             report("'databricks_spark_job' needs 'python_file', or the project needs 'entry_points'", at: node)
         }
@@ -118,7 +135,9 @@ struct ProjectFileReader {
             report("'databricks_spark_job' has 'python_file', so the project may have no 'entry_points'", at: node)
         }
         for pair in top where Self.environmentKeys.contains(pair.key.text ?? "") {
-            report("'\(pair.key.text ?? "")' is not possible beside 'databricks_spark_job'", at: pair.key, remedy: "remove it")
+            report(
+                "'\(pair.key.text ?? "")' is not possible beside 'databricks_spark_job'", at: pair.key,
+                remedy: "remove it")
         }
         for parameter in project.entryPoints.flatMap(\.parameters) where parameter.type == .path {
             errors.append(

@@ -82,13 +82,16 @@ private func withoutQuotes(_ text: String) -> Substring {
 private func checkText(_ place: String, typed: String) throws(InvalidInput) {
     let remedy = "give a folder, a zip archive or a git URL"
     if place.isEmpty { throw InvalidInput("the project's location is empty", remedy: remedy) }
-    if place.utf8.count > 4096 { throw InvalidInput("the project's location is longer than 4096 bytes", remedy: remedy) }
+    if place.utf8.count > 4096 {
+        throw InvalidInput("the project's location is longer than 4096 bytes", remedy: remedy)
+    }
     if typed.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) {
         throw InvalidInput("the location '\(redactedURL(typed))' contains a control character", remedy: remedy)
     }
     if place.hasPrefix("-") {
         throw InvalidInput(
-            "the location '\(redactedURL(place))' begins with '-'", remedy: "for a folder of that name write './\(place)'")
+            "the location '\(redactedURL(place))' begins with '-'",
+            remedy: "for a folder of that name write './\(place)'")
     }
 }
 

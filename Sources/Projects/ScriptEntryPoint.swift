@@ -47,7 +47,8 @@ extension Project {
         guard status.kind == .file else { throw InvalidInput("the script '\(name)' is not a regular file") }
         // The script may be a link, as long as what it leads to is the project's own.
         guard let target = resolvedPath(script), let folder = resolvedPath(root), target.starts(with: folder) else {
-            throw InvalidInput("the script '\(name)' is a link out of the project", remedy: "name a script of the project")
+            throw InvalidInput(
+                "the script '\(name)' is a link out of the project", remedy: "name a script of the project")
         }
     }
 

@@ -83,7 +83,9 @@ struct ShellPlaces: Sendable {
         }
         var scanner = ShellScanner(symbols)
         scanner.scan()
-        places = (0..<placeholders).map { scanner.places[$0] ?? .fragile("in a part of the command that cannot be followed") }
+        places = (0..<placeholders).map {
+            scanner.places[$0] ?? .fragile("in a part of the command that cannot be followed")
+        }
         hereDocumentLines = scanner.hereDocumentLines
         takesExtras = scanner.endsInCommand
         end = Self.point(at: scanner.end, in: pieces)

@@ -246,7 +246,13 @@ struct ShellScanner {
             guard let byte = UInt8(exactly: symbol) else { return nil }
             let character = Character(Unicode.Scalar(byte))
             if let open = quote {
-                if symbol == open { quote = nil } else if character == "\\" && open == 0x22 { return nil } else { bytes.append(byte) }
+                if symbol == open {
+                    quote = nil
+                } else if character == "\\" && open == 0x22 {
+                    return nil
+                } else {
+                    bytes.append(byte)
+                }
             } else if character == "'" || character == "\"" {
                 quote = symbol
                 isQuoted = true
@@ -360,7 +366,11 @@ struct ShellScanner {
         case "$"?: dollar(inDoubleQuotes: inDoubleQuotes)
         case "'"?, "\""?:
             // Between double quotes it depends on the operator whether these are quotes.
-            if inDoubleQuotes { isLost = true } else { open(next(is: "'", at: 0) ? .singleQuotes : .doubleQuotes, after: 1) }
+            if inDoubleQuotes {
+                isLost = true
+            } else {
+                open(next(is: "'", at: 0) ? .singleQuotes : .doubleQuotes, after: 1)
+            }
         default: index += 1
         }
     }

@@ -58,10 +58,14 @@ struct TemplateParser {
 
     private func problem(of field: String) -> (what: String, remedy: String?)? {
         let isBehindDollar = index > 0 && characters[index - 1] == "$"
-        let braces = isBehindDollar ? "for a shell variable write '${{\(field.prefix(60))}}'" : "write '{{' and '}}' for braces"
+        let braces =
+            isBehindDollar ? "for a shell variable write '${{\(field.prefix(60))}}'" : "write '{{' and '}}' for braces"
         if field.isEmpty { return ("names no parameter", braces) }
         if field.contains(where: { "!:.[{".contains($0) }) {
-            return ("is not a plain placeholder: formats, attributes and indexes are not available", "write '{name}', or \(braces)")
+            return (
+                "is not a plain placeholder: formats, attributes and indexes are not available",
+                "write '{name}', or \(braces)"
+            )
         }
         if field.allSatisfy({ $0.isASCII && $0.isNumber }) { return ("is a position, not a parameter", braces) }
         guard known.contains(field) else {

@@ -45,7 +45,8 @@ struct ZipDirectory {
     init(of file: ArchiveFile, named shown: String, limits: ZipLimits) throws(InvalidInput) {
         let end = try EndRecord(of: file, named: shown)
         guard end.members <= limits.members else {
-            throw InvalidInput("the archive '\(shown)' has \(end.members) members, more than the limit of \(limits.members)")
+            throw InvalidInput(
+                "the archive '\(shown)' has \(end.members) members, more than the limit of \(limits.members)")
         }
         // A record needs 46 bytes and a name of at most 64 KiB; far larger tables are padding.
         guard end.size <= 256 << 20 else { throw file.truncated }
@@ -106,7 +107,8 @@ private struct EndRecord {
                 recordStart = offset
             }
         }
-        guard let members = Int(exactly: counted), let size = Int64(exactly: length), let offset = Int64(exactly: start),
+        guard let members = Int(exactly: counted), let size = Int64(exactly: length),
+            let offset = Int64(exactly: start),
             size <= recordStart, offset <= recordStart - size
         else { throw file.truncated }
         self.members = members

@@ -113,12 +113,15 @@ private struct ZipExtraction {
         do {
             try sink.write(bytes)
         } catch {
-            throw InvalidInput("'\(member.path)' of the archive '\(shown)' cannot be written: \(error)", remedy: "free some space")
+            throw InvalidInput(
+                "'\(member.path)' of the archive '\(shown)' cannot be written: \(error)", remedy: "free some space")
         }
     }
 
     private func damage(_ member: ZipMember, _ reason: String) -> InvalidInput {
-        InvalidInput("the archive '\(shown)' is damaged: its member '\(member.path)' \(reason)", remedy: "fetch or make it again")
+        InvalidInput(
+            "the archive '\(shown)' is damaged: its member '\(member.path)' \(reason)", remedy: "fetch or make it again"
+        )
     }
 }
 

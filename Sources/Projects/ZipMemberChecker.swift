@@ -29,7 +29,9 @@ struct ZipMemberChecker {
         }
         let isFolder = text.hasSuffix("/")
         let path: RelativePath
-        do throws(PathRefusal) { path = try RelativePath(text) } catch { throw refusal(text, "would leave the project: its name \(error.reason)") }
+        do throws(PathRefusal) { path = try RelativePath(text) } catch {
+            throw refusal(text, "would leave the project: its name \(error.reason)")
+        }
         guard path.components.count <= 256 else { throw refusal(text, "lies more than 256 folders deep") }
         let flags = fields.uint16(8)
         guard flags & 0x2041 == 0 else { throw refusal(text, "is encrypted") }
@@ -38,7 +40,8 @@ struct ZipMemberChecker {
         switch fields.uint16(10) {
         case 0: method = .stored
         case 8: method = .deflated
-        case let number: throw refusal(text, "is compressed by method \(number), and only 'stored' and 'deflated' are possible")
+        case let number:
+            throw refusal(text, "is compressed by method \(number), and only 'stored' and 'deflated' are possible")
         }
         var sizes = [UInt64(fields.uint32(24)), UInt64(fields.uint32(20)), UInt64(fields.uint32(42))]
         widen(&sizes, extra)
@@ -131,7 +134,8 @@ struct ZipMemberChecker {
     private mutating func addToTotal(_ size: Int64, _ name: String) throws(InvalidInput) {
         let (sum, overflow) = total.addingReportingOverflow(size)
         guard !overflow, sum <= limits.totalBytes else {
-            throw InvalidInput("the archive '\(archive)' would unpack to more than the limit of \(limits.totalBytes) bytes")
+            throw InvalidInput(
+                "the archive '\(archive)' would unpack to more than the limit of \(limits.totalBytes) bytes")
         }
         total = sum
         guard sum <= limits.freeBytes || sum / max(archiveSize, 1) < limits.ratio else {

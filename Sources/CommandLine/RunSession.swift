@@ -1,0 +1,106 @@
+import Diagnostics
+import Execution
+import Files
+import Glibc
+import Processes
+import SwiftFlow
+import Synchronization
+import SystemPackage
+import Tracking
+
+/// One `swiftflow run` at a terminal: shows what happens, obeys signals, and ends with the right exit code.
+struct RunSession {
+    let request: RunRequest
+    let services: StandardServices
+    let format: OutputFormat
+    let childTracksDirectly: Bool
+
+    init(request: RunRequest, trackingURI: String?, format: OutputFormat, childTracksDirectly: Bool) throws {
+        self.request = request
+        self.format = format
+        self.childTracksDirectly = childTracksDirectly
+        services = try StandardServices(
+            trackingURI: trackingURI, environment: request.environment, workingDirectory: request.workingDirectory)
+    }
+
+    func run() async throws {
+        let display = RunDisplay(format: format, showsLinks: showsLinks, trackingURI: services.storeLocation.uri)
+        let launcher = services.launcher(
+            childTracksDirectly: childTracksDirectly, receiveOutput: display.passOn, observe: display.show)
+        let control = RunControl()
+        let work = Task { [request] in try await launcher.run(request, control: control) }
+        let signals = SignalWatch(stopping: work, control: control)
+        let outcome = await work.result
+        let received = signals.end()
+        await services.close()
+        switch outcome {
+        case .success(let result):
+            try display.showResult(result)
+            throw ExitStatus(code: received.map { 128 + $0 } ?? (result.isSuccess ? 0 : 1))
+        case .failure(let error):
+            guard let received else { throw error }
+            throw ExitStatus(code: 128 + received)
+        }
+    }
+
+    /// Two lines with links, as MLflow prints them, where the store has a web page.
+    private var showsLinks: Bool {
+        guard case .server = services.storeLocation else { return false }
+        return request.environment["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"]?.lowercased() != "true"
+    }
+
+    func showPlan() async throws {
+        let launcher = services.launcher(
+            receiveOutput: { _, _ in },
+            observe: { event in
+                switch event {
+                case .warning(let diagnostic): Messages.show(diagnostic)
+                case .progress(let text): Messages.progress(text)
+                case .progressEnded: Messages.endProgress()
+                case .note, .created, .starting, .ended: break
+                }
+            })
+        let report = PlanReport(try await launcher.prepare(request), trackingURI: services.storeLocation.uri)
+        switch format {
+        case .json: try Output.renderJSON(report)
+        case .table: Output.write(report.text)
+        }
+    }
+}
+
+/// Turns the first signal into a cancellation and the second into a kill.
+private final class SignalWatch: Sendable {
+    private let first = Mutex<Int32?>(nil)
+    private let task = Mutex<Task<Void, Never>?>(nil)
+
+    init(stopping work: Task<RunResult, any Error>, control: RunControl) {
+        let signals = TerminationSignals.install()
+        let watching = Task { [weak self] in
+            for await signal in signals {
+                let isFirst = self?.note(signal) ?? false
+                Messages.endProgress()
+                if isFirst {
+                    Messages.note("\(signalName(signal)): stopping the run; once more to kill it at once")
+                    work.cancel()
+                } else {
+                    Messages.note("killing the run")
+                    await control.killNow()
+                }
+            }
+        }
+        task.withLock { $0 = watching }
+    }
+
+    private func note(_ signal: Int32) -> Bool {
+        first.withLock { first in
+            defer { first = first ?? signal }
+            return first == nil
+        }
+    }
+
+    /// Stops watching; the first signal that came, if one did.
+    func end() -> Int32? {
+        task.withLock { $0?.cancel() }
+        return first.withLock { $0 }
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Diagnostics
+import Glibc
+
+/// The `swiftflow` program: parses the command line, runs one verb, and maps every outcome to an exit code.
+///
+/// 0 success · 1 failure · 2 usage or invalid input · 128 + N ended by signal N.
+@main
+struct Swiftflow: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "swiftflow",
+        abstract: "Runs MLflow projects from a folder or a git URL and records every run.",
+        discussion: """
+            Example: swiftflow run https://git.example.org/team/model.git#train -v v1.2 -P alpha=0.5
+            """,
+        version: "0.1.0",
+        subcommands: [
+            RunCommand.self, RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self,
+            CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self,
+        ])
+
+    @Option(
+        name: .customLong("env-file"), help: "Load environment variables from this file first; they never override.")
+    var environmentFile: String?
+
+    static func main() async {
+        // A reader that goes away (`| head`) must not end the program before it has cleaned up.
+        _ = signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+            Glibc.exit(0)
+        } catch {
+            Glibc.exit(report(error))
+        }
+    }
+
+    /// Shows the error and returns the exit code it stands for.
+    private static func report(_ error: any Error) -> Int32 {
+        if let ended = error as? ExitStatus { return ended.code }
+        let isParserError = exitCode(for: error) == .validationFailure
+        let isHelp = exitCode(for: error) == .success
+        if isHelp || isParserError {
+            let text = fullMessage(for: error)
+            if isHelp { Output.write(text + "\n") } else { Messages.note(text) }
+            return isHelp ? 0 : 2
+        }
+        Messages.show(error)
+        return error is UsageError ? 2 : 1
+    }
+}
+
+/// Ends the program with a code after everything has been said.
+struct ExitStatus: Error {
+    let code: Int32
+}

@@ -1,0 +1,31 @@
+/// Gives a command access to the store its run is recorded in.
+package protocol ChildTracking: Sendable {
+    /// Opens the access for the length of one job and returns the variables that lead the command there.
+    func open() async throws -> ChildTrackingAccess
+}
+
+/// An open access of one job to the store.
+package struct ChildTrackingAccess: Sendable {
+    /// `MLFLOW_TRACKING_URI` and what belongs to it.
+    package var variables: [String: String]
+    /// Answers what is still under way, then closes.
+    package var close: @Sendable () async -> Void
+
+    package init(variables: [String: String], close: @escaping @Sendable () async -> Void = {}) {
+        self.variables = variables
+        self.close = close
+    }
+}
+
+/// The command is given the store's own URI: a server's address, or with `--child-tracking direct` the SQLite file.
+package struct DirectChildTracking: ChildTracking {
+    private let uri: String
+
+    package init(uri: String) {
+        self.uri = uri
+    }
+
+    package func open() -> ChildTrackingAccess {
+        ChildTrackingAccess(variables: ["MLFLOW_TRACKING_URI": uri])
+    }
+}

@@ -1,0 +1,35 @@
+package import Diagnostics
+package import Tracking
+
+/// What happens during a launch, for whoever shows it.
+///
+/// Text in events may come from outside; showing it safely is the receiver's business.
+package enum LaunchEvent: Sendable {
+    /// One line the user should see.
+    case note(String)
+    case warning(Diagnostic)
+    /// A line that may be replaced by the next one, such as the state of a download.
+    case progress(String)
+    case progressEnded
+    /// The run exists in the store from here on.
+    case created(RunInfo, isNew: Bool)
+    /// The command is about to run.
+    case starting(command: String)
+    case ended(RunResult)
+}
+
+/// How a launch ended.
+package struct RunResult: Sendable, Hashable {
+    package var run: RunInfo
+    /// The run's status in the store now.
+    package var status: RunStatus
+    package var outcome: RunOutcome
+
+    package init(run: RunInfo, status: RunStatus, outcome: RunOutcome) {
+        self.run = run
+        self.status = status
+        self.outcome = outcome
+    }
+
+    package var isSuccess: Bool { status == .finished }
+}

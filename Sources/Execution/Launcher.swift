@@ -1,0 +1,176 @@
+import Diagnostics
+import Environments
+import Processes
+import Projects
+import Tracking
+
+/// Starts everything that is ever started: one request in, one recorded run out.
+///
+/// The order matters. Everything the user can have got wrong is found by `prepare` before a run exists; from the moment the run exists,
+/// every path out of here ends it with a true status.
+package struct Launcher: Sendable {
+    package let services: LaunchServices
+
+    package init(services: LaunchServices) {
+        self.services = services
+    }
+
+    /// Runs the request to its end.
+    ///
+    /// Cancelling the task stops the run: its processes get TERM, after the request's grace KILL, and the run ends as KILLED.
+    ///
+    /// - Throws: when no run could be created. Failures after that are in the result.
+    package func run(_ request: RunRequest, control: RunControl = RunControl()) async throws -> RunResult {
+        // The command's supervisor and the store load while the project is being read.
+        let prepared = try await prepare(request)
+        let store = try await services.store()
+        let run = try await createRun(prepared, in: store)
+        let record = RunRecord(info: run, store: store)
+        services.observe(.created(run, isNew: request.runID == nil))
+
+        async let abandoned: Void = reportAbandonedRuns(in: store)
+        let outcome = await execute(prepared, record: record, store: store, control: control)
+        await abandoned
+        // The end is recorded even if this task has been cancelled: an unstructured task is not.
+        let ended = try await Task { try await record.end(outcome, at: currentTimeMilliseconds()) }.value
+        let result = RunResult(run: ended, status: ended.status, outcome: outcome)
+        services.observe(.ended(result))
+        return result
+    }
+
+    // MARK: The run
+
+    private func createRun(_ prepared: PreparedLaunch, in store: any TrackingStore) async throws -> RunInfo {
+        let request = prepared.request
+        if let id = request.runID {
+            return try await adoptRun(id, prepared, in: store)
+        }
+        let experiment = try await request.experiment.resolved(in: request.environment, store: store)
+        if let name = experiment.createdName {
+            services.observe(.note("Experiment '\(name)' did not exist; it has been created"))
+        }
+        let creation = RunCreation(
+            experimentID: experiment.id, name: request.runName, userID: userName(in: request.environment),
+            startTime: currentTimeMilliseconds(),
+            tags: prepared.tags + [
+                Tag(WellKnownTag.projectBackend, prepared.backend.name),
+                Tag(WellKnownTag.runner, services.runner.description),
+            ],
+            params: prepared.parameters.map { Param($0.name, $0.value) })
+        return try await store.createRun(creation).info
+    }
+
+    /// Takes over a run that exists already, as `--run-id` asks: its parameters and tags stay as they are.
+    private func adoptRun(_ id: String, _ prepared: PreparedLaunch, in store: any TrackingStore) async throws -> RunInfo
+    {
+        let existing = try await store.run(id: id)
+        guard existing.info.lifecycleStage == .active else {
+            throw InvalidInput(
+                "run '\(id)' is deleted", remedy: "restore it first: swiftflow runs restore \(id)")
+        }
+        var tags = [
+            Tag(WellKnownTag.projectBackend, prepared.backend.name),
+            Tag(WellKnownTag.runner, services.runner.description),
+        ]
+        if let environment = prepared.environmentTag { tags.append(Tag(WellKnownTag.projectEnvironment, environment)) }
+        return try await store.updateRun(
+            RunUpdate(runID: id, status: .running, name: prepared.request.runName, tags: tags))
+    }
+
+    private func reportAbandonedRuns(in store: any TrackingStore) async {
+        guard services.endsAbandonedRuns else { return }
+        do {
+            for run in try await endAbandonedRuns(in: store) {
+                services.observe(
+                    .note(
+                        "run \(run.runID) was left RUNNING by a runner that died; it is now marked \(run.status.rawValue)"
+                    ))
+            }
+        } catch {
+            // The run at hand matters more than the tidiness of others; they are looked at again next time.
+            services.observe(.warning(Diagnostic(.warning, "runs of dead runners could not be ended: \(error)")))
+        }
+    }
+
+    // MARK: The command
+
+    /// Does everything between the run's creation and its end; never throws, because the run must be ended.
+    private func execute(
+        _ prepared: PreparedLaunch, record: RunRecord, store: any TrackingStore, control: RunControl
+    ) async -> RunOutcome {
+        let log: RunLog
+        do {
+            log = RunLog(folder: try services.logFolder(record.info), passOn: services.receiveOutput)
+        } catch {
+            return RunOutcome(status: .failed, reason: "the run's log has no place: \(reasonText(error))")
+        }
+        let outcome: RunOutcome
+        do {
+            let job = try await makeJob(prepared, record: record, log: log)
+            defer { withExtendedLifetime(job.heldUntilEnd) {} }
+            outcome = try await runJob(job.job, prepared, control: control)
+        } catch is CancellationError {
+            outcome = RunOutcome(status: .killed, reason: "stopped before the command was started")
+        } catch {
+            outcome = RunOutcome(status: .failed, reason: reasonText(error))
+            services.observe(.progressEnded)
+            for diagnostic in (error as? any ExplainedError)?.diagnostics ?? [Diagnostic(.error, "\(error)")] {
+                services.observe(.warning(diagnostic))
+            }
+        }
+        return await keep(log, of: record.info, outcome)
+    }
+
+    private func runJob(_ job: Job, _ prepared: PreparedLaunch, control: RunControl) async throws -> RunOutcome {
+        let tracking = try await services.childTracking.open()
+        var job = job
+        job.environment.merge(tracking.variables) { _, new in new }
+        let end: JobEnd
+        do {
+            try Task.checkCancellation()
+            services.observe(.starting(command: job.command))
+            let submitted = try await prepared.backend.submit(job)
+            end = await control.wait(for: submitted, grace: prepared.request.grace)
+        } catch {
+            await tracking.close()
+            throw error
+        }
+        // What the command sent before it ended is still recorded.
+        await tracking.close()
+        return RunOutcome(end, wasStopped: Task.isCancelled)
+    }
+
+    /// Makes the log durable and hands it to a remote artifact store; a run without its whole log has not finished.
+    private func keep(_ log: RunLog, of run: RunInfo, _ outcome: RunOutcome) async -> RunOutcome {
+        var outcome = outcome
+        do {
+            if let failure = log.close() { throw failure }
+            if log.hasContent { try await services.keepLog(log, run) }
+        } catch {
+            let reason = "the output could not be kept: \(reasonText(error))"
+            services.observe(.warning(Diagnostic(.warning, reason)))
+            if outcome.isSuccess { outcome = RunOutcome(status: .failed, reason: reason, end: outcome.end) }
+        }
+        return outcome
+    }
+
+    private func reasonText(_ error: any Error) -> String {
+        guard let explained = error as? any ExplainedError else { return "\(error)" }
+        return explained.diagnostics.map { redactedText($0.message) }.joined(separator: "; ")
+    }
+}
+
+extension RunOutcome {
+    init(_ end: JobEnd, wasStopped: Bool) {
+        switch end {
+        case .ended(let process) where process.isSuccess:
+            self.init(status: .finished, end: process)
+        case .ended(let process) where wasStopped:
+            self.init(status: .killed, reason: "stopped (\(process.explanation))", end: process)
+        case .ended(let process):
+            self.init(status: .failed, reason: "the command ended with \(process.explanation)", end: process)
+        case .lost(let reason):
+            self.init(status: wasStopped ? .killed : .failed, reason: reason)
+        }
+    }
+}

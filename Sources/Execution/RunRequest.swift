@@ -1,0 +1,66 @@
+package import SystemPackage
+
+/// What the user asked to run, as given: nothing in it has been looked at yet.
+package struct RunRequest: Sendable {
+    /// The project: a folder, a zip archive or a git URL, with an optional `#subdirectory`.
+    package var uri: String
+    package var entryPoint: String
+    /// A branch, tag or commit.
+    package var version: String?
+    /// Values by parameter name, in the order given.
+    package var parameters: [(name: String, value: String)]
+    package var experiment: ExperimentChoice
+    package var backend: String
+    package var backendConfiguration: BackendConfiguration
+    /// `local`, `virtualenv`, `uv` or `conda`; nil lets the project decide.
+    package var environmentManager: String?
+    /// Where downloaded `path` parameters are kept; nil for a temporary folder that is removed afterwards.
+    package var storageDirectory: FilePath?
+    /// A run that exists already and is to be used instead of a new one.
+    package var runID: String?
+    package var runName: String?
+    /// The run this one belongs under.
+    package var parentRunID: String?
+    /// The caller's environment and folder: relative paths are meant from there.
+    package var environment: [String: String]
+    package var workingDirectory: FilePath
+    /// Whether the command reads the runner's standard input instead of `/dev/null`.
+    package var inheritsStandardInput: Bool
+    /// How long an ended run may take to obey TERM before it is killed.
+    package var grace: Duration
+
+    package init(
+        uri: String, entryPoint: String = "main", version: String? = nil,
+        parameters: [(name: String, value: String)] = [],
+        experiment: ExperimentChoice = .unspecified, backend: String = "local",
+        backendConfiguration: BackendConfiguration = BackendConfiguration(), environmentManager: String? = nil,
+        storageDirectory: FilePath? = nil, runID: String? = nil, runName: String? = nil, parentRunID: String? = nil,
+        environment: [String: String], workingDirectory: FilePath, inheritsStandardInput: Bool = false,
+        grace: Duration = .seconds(10)
+    ) {
+        self.uri = uri
+        self.entryPoint = entryPoint
+        self.version = version
+        self.parameters = parameters
+        self.experiment = experiment
+        self.backend = backend
+        self.backendConfiguration = backendConfiguration
+        self.environmentManager = environmentManager
+        self.storageDirectory = storageDirectory
+        self.runID = runID
+        self.runName = runName
+        self.parentRunID = parentRunID
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.inheritsStandardInput = inheritsStandardInput
+        self.grace = grace
+    }
+}
+
+/// Which experiment a run is recorded in.
+package enum ExperimentChoice: Sendable, Hashable {
+    /// The one named by `MLFLOW_EXPERIMENT_NAME` or `MLFLOW_EXPERIMENT_ID`, else `Default`.
+    case unspecified
+    case name(String)
+    case id(String)
+}

@@ -1,0 +1,16 @@
+import Execution
+import Server
+
+/// Serves the store to a command over MLflow's REST API on a loopback port of its own, with a token nobody else knows.
+///
+/// So a project pinned to any MLflow version logs into the same store, and there is one writer.
+struct LoopbackChildTracking: ChildTracking {
+    let store: OnceOpened
+
+    func open() async throws -> ChildTrackingAccess {
+        let endpoint = try TrackingEndpoint(store: try await store.get())
+        return ChildTrackingAccess(
+            variables: ["MLFLOW_TRACKING_URI": endpoint.uri, "MLFLOW_TRACKING_TOKEN": endpoint.token],
+            close: { await endpoint.close() })
+    }
+}

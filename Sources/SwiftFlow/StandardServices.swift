@@ -1,0 +1,101 @@
+package import Artifacts
+import Diagnostics
+package import Execution
+import Files
+import LocalBackend
+package import Processes
+import Projects
+import Synchronization
+package import SystemPackage
+package import Tracking
+
+/// Everything a launcher needs, put together the standard way. Nothing is opened before it is used.
+package final class StandardServices: Sendable {
+    package let storeLocation: StoreLocation
+    package let store: OnceOpened
+    package let starter: any ProcessStarter
+    package let artifacts: ArtifactResolver
+    private let http: OutgoingHTTP
+    private let environment: [String: String]
+
+    /// - Parameter trackingURI: nil for what `MLFLOW_TRACKING_URI` says.
+    package init(trackingURI: String?, environment: [String: String], workingDirectory: FilePath) throws {
+        let location = try StoreLocation(trackingURI, environment: environment, workingDirectory: workingDirectory)
+        let store = OnceOpened { try await location.open(environment: environment, workingDirectory: workingDirectory) }
+        storeLocation = location
+        self.store = store
+        starter = Keeper.shared
+        http = try OutgoingHTTP(environment: environment)
+        artifacts = ArtifactResolver(
+            environment: environment, trackingURI: location.uri, workingDirectory: workingDirectory, http: http,
+            tools: starter, runs: StoredArtifacts(store: store))
+        self.environment = environment
+    }
+
+    /// - Parameters:
+    ///   - childTracksDirectly: gives commands the store's own URI instead of an endpoint of ours.
+    ///   - receiveOutput: sees what commands and environment tools write.
+    package func launcher(
+        childTracksDirectly: Bool = false, receiveOutput: @escaping @Sendable (OutputStream, RawSpan) -> Void,
+        observe: @escaping @Sendable (LaunchEvent) -> Void
+    ) -> Launcher {
+        let (starter, store, artifacts, environment) = (starter, store, artifacts, environment)
+        let childTracking: any ChildTracking =
+            switch storeLocation {
+            case .sqlite where !childTracksDirectly: LoopbackChildTracking(store: store)
+            case .sqlite, .server: DirectChildTracking(uri: storeLocation.uri)
+            }
+        let logs = LogPlaces(artifacts: artifacts)
+        let projects = ProjectFetching(starter: starter, environment: environment, http: http, observe: observe)
+        return Launcher(
+            services: LaunchServices(
+                starter: starter, store: { try await store.get() },
+                backends: BackendRegistry(["local": { _ in LocalBackend(starter: starter) }]),
+                childTracking: childTracking, checkoutSources: projects.sources,
+                sourceState: { await projects.sourceState(of: $0) },
+                download: { uri, folder in try await artifacts.download(uri, into: folder) }, runner: .current,
+                logFolder: { try logs.folder(of: $0) }, keepLog: { try await logs.keep($0, of: $1) },
+                receiveOutput: receiveOutput, observe: observe))
+    }
+
+    /// Starts loading what every run needs while the caller still reads the project.
+    package func warmUp() throws {
+        _ = try Keeper.launch()
+    }
+
+    /// Ends connections and closes the store; what was acknowledged is durable with or without it.
+    package func close() async {
+        await store.close()
+        await http.shutdown()
+    }
+}
+
+/// Opens a store at the first use; everybody gets the same one.
+package final class OnceOpened: Sendable {
+    private let open: @Sendable () async throws -> any TrackingStore
+    private let opening = Mutex<Task<any TrackingStore, any Error>?>(nil)
+
+    init(_ open: @escaping @Sendable () async throws -> any TrackingStore) {
+        self.open = open
+    }
+
+    package func get() async throws -> any TrackingStore {
+        // An unstructured task, because its result belongs to all callers; `close()` is its owner.
+        let task = opening.withLock { opening in
+            let task = opening ?? Task { [open] in try await open() }
+            opening = task
+            return task
+        }
+        return try await task.value
+    }
+
+    /// Closes the store if it was opened.
+    package func close() async {
+        let task = opening.withLock { opening in
+            defer { opening = nil }
+            return opening
+        }
+        guard let store = try? await task?.value else { return }
+        await store.close()
+    }
+}
