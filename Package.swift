@@ -86,11 +86,12 @@ let package = Package(
         module("Tracking", ["Diagnostics"]),
         module("SQLiteStore", ["Tracking", "Diagnostics", "CSQLite", systemPackage]),
         module("Processes", ["Diagnostics", "Files", "CLinux", systemPackage]),
-        module("GitRepository", ["Diagnostics", "Files", "CGit2", systemPackage]),
+        module("GitMessages", ["Diagnostics"]),
+        module("GitRepository", ["GitMessages", "Diagnostics", "Files", "CGit2", "CLinux", systemPackage]),
         .executableTarget(
-            name: "GitWorker", dependencies: ["GitRepository", "Diagnostics", systemPackage], path: "Sources/GitWorker",
+            name: "GitWorker", dependencies: ["GitRepository"], path: "Sources/GitWorker",
             swiftSettings: strict),
-        module("Git", ["Diagnostics", "Files", "Processes", systemPackage]),
+        module("Git", ["GitMessages", "Diagnostics", "Files", "Processes", crypto, systemPackage]),
         module(
             "Artifacts",
             [
