@@ -140,7 +140,12 @@ let package = Package(
         tests("Files", ["Files", "TestSupport", systemPackage]),
         tests("Documents", ["Documents", "Diagnostics"]),
         tests("Processes", ["Processes", "Files", "TestSupport", systemPackage]),
-        tests("Git", ["Git", "GitRepository", "Processes", "Files", "TestSupport", systemPackage]),
+        tests(
+            "Git",
+            [
+                "Git", "GitMessages", "GitRepository", "Diagnostics", "Processes", "Files", "TestSupport",
+                systemPackage,
+            ]),
         tests("Artifacts", ["Artifacts", "Processes", "Files", "TestSupport", systemPackage]),
         tests("Projects", ["Projects", "Documents", "Artifacts", "Git", "Files", "TestSupport", systemPackage]),
         tests(
