@@ -119,7 +119,7 @@ let package = Package(
             [
                 "Diagnostics", "Execution", "Files", "LocalBackend", "Processes", "Projects", "Environments",
                 "Artifacts",
-                "Git", "Server", "SQLiteStore", "Tracking", systemPackage,
+                "Git", "GitMessages", "Server", "SQLiteStore", "Tracking", systemPackage,
             ]),
         .executableTarget(
             name: "CommandLineTool",

@@ -15,7 +15,7 @@ extension Launcher {
         let checkout = try await Checkout(of: uri, version: request.version, sources: services.checkoutSources)
         services.observe(.progressEnded)
         // Git's answer takes longer than reading the project, and is needed last.
-        async let source = checkout.git == nil ? services.sourceState(checkout.root) : nil
+        async let source = sourceState(of: uri, checkout)
 
         let project = try Project(loading: checkout.root)
         project.warnings.forEach { services.observe(.warning($0)) }
@@ -37,6 +37,11 @@ extension Launcher {
         }
         prepared.source = await source
         return prepared
+    }
+
+    private func sourceState(of uri: ProjectURI, _ checkout: Checkout) async -> SourceState? {
+        guard case .folder(let path) = uri.location else { return nil }
+        return await services.sourceState(checkout.git == nil ? checkout.root : path)
     }
 
     private func environmentChoice(for project: Project, _ request: RunRequest) throws -> EnvironmentChoice {

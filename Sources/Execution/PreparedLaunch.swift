@@ -1,6 +1,8 @@
 import Diagnostics
 package import Environments
+import Files
 package import Projects
+import SystemPackage
 package import Tracking
 
 /// Everything that can be known of a launch without creating a run: what `--dry-run` shows.
@@ -24,6 +26,12 @@ package struct PreparedLaunch: Sendable {
     /// The commit the project's files come from.
     package var commit: String? {
         checkout.git?.commit ?? source.flatMap { $0.isIgnored ? nil : $0.commit }
+    }
+
+    /// The folder the user named, also where a version of it was checked out elsewhere.
+    private var sourceFolder: FilePath {
+        guard case .folder(let path) = uri.location, checkout.git != nil else { return checkout.root }
+        return uri.subdirectory.isRoot ? path : path.appending(uri.subdirectory.string)
     }
 
     private var repositoryURL: String? {
@@ -50,7 +58,7 @@ package struct PreparedLaunch: Sendable {
         var tags = [
             Tag(WellKnownTag.user, userName(in: request.environment)),
             Tag(WellKnownTag.sourceType, SourceType.project.rawValue),
-            Tag(WellKnownTag.sourceName, uri.sourceName(root: checkout.root, worktree: source?.workTree)),
+            Tag(WellKnownTag.sourceName, uri.sourceName(root: sourceFolder, worktree: source?.workTree)),
             Tag(WellKnownTag.projectEntryPoint, request.entryPoint),
         ]
         if let commit { tags.append(Tag(WellKnownTag.gitCommit, commit)) }

@@ -17,6 +17,7 @@ package final class StandardServices: Sendable {
     package let artifacts: ArtifactResolver
     private let http: OutgoingHTTP
     private let environment: [String: String]
+    private let workingDirectory: FilePath
 
     /// - Parameter trackingURI: nil for what `MLFLOW_TRACKING_URI` says.
     package init(trackingURI: String?, environment: [String: String], workingDirectory: FilePath) throws {
@@ -30,6 +31,7 @@ package final class StandardServices: Sendable {
             environment: environment, trackingURI: location.uri, workingDirectory: workingDirectory, http: http,
             tools: starter, runs: StoredArtifacts(store: store))
         self.environment = environment
+        self.workingDirectory = workingDirectory
     }
 
     /// - Parameters:
@@ -39,14 +41,15 @@ package final class StandardServices: Sendable {
         childTracksDirectly: Bool = false, receiveOutput: @escaping @Sendable (OutputStream, RawSpan) -> Void,
         observe: @escaping @Sendable (LaunchEvent) -> Void
     ) -> Launcher {
-        let (starter, store, artifacts, environment) = (starter, store, artifacts, environment)
+        let (starter, store, artifacts) = (starter, store, artifacts)
         let childTracking: any ChildTracking =
             switch storeLocation {
             case .sqlite where !childTracksDirectly: LoopbackChildTracking(store: store)
             case .sqlite, .server: DirectChildTracking(uri: storeLocation.uri)
             }
         let logs = LogPlaces(artifacts: artifacts)
-        let projects = ProjectFetching(starter: starter, environment: environment, http: http, observe: observe)
+        let projects = ProjectFetching(starter: starter, environment: environment, workingDirectory: workingDirectory,
+            http: http, observe: observe)
         return Launcher(
             services: LaunchServices(
                 starter: starter, store: { try await store.get() },
