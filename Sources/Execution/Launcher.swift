@@ -128,7 +128,7 @@ package struct Launcher: Sendable {
         let end: JobEnd
         do {
             try Task.checkCancellation()
-            services.observe(.starting(command: job.command))
+            services.observe(.starting(command: prepared.commandPreview ?? job.command))
             let submitted = try await prepared.backend.submit(job)
             end = await control.wait(for: submitted, grace: prepared.request.grace)
         } catch {

@@ -1,8 +1,8 @@
 import Files
-import GitMessages
+package import GitMessages
 import Processes
 import Synchronization
-import SystemPackage
+package import SystemPackage
 
 /// Runs the worker program for one request.
 struct GitWorkerProcess: Sendable {
@@ -85,7 +85,7 @@ struct GitWorkerProcess: Sendable {
 }
 
 /// Finds `swiftflow-git`: named in `SWIFTFLOW_GIT`, else beside the running program, else in `../libexec/swiftflow`.
-private func workerProgram(_ environment: [String: String]) throws(GitFailure) -> FilePath {
+package func workerProgram(_ environment: [String: String]) throws(GitFailure) -> FilePath {
     var candidates: [String] = []
     if let named = environment["SWIFTFLOW_GIT"], !named.isEmpty {
         candidates = [named]

@@ -10,7 +10,11 @@ struct LoopbackChildTracking: ChildTracking {
     func open() async throws -> ChildTrackingAccess {
         let endpoint = try TrackingEndpoint(store: try await store.get())
         return ChildTrackingAccess(
-            variables: ["MLFLOW_TRACKING_URI": endpoint.uri, "MLFLOW_TRACKING_TOKEN": endpoint.token],
+            variables: [
+                "MLFLOW_TRACKING_URI": endpoint.uri, "MLFLOW_TRACKING_TOKEN": endpoint.token,
+                // The client would print links to an address that is gone when anybody reads them.
+                "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+            ],
             close: { await endpoint.close() })
     }
 }

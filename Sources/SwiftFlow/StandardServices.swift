@@ -48,7 +48,8 @@ package final class StandardServices: Sendable {
             case .sqlite, .server: DirectChildTracking(uri: storeLocation.uri)
             }
         let logs = LogPlaces(artifacts: artifacts)
-        let projects = ProjectFetching(starter: starter, environment: environment, workingDirectory: workingDirectory,
+        let projects = ProjectFetching(
+            starter: starter, environment: environment, workingDirectory: workingDirectory,
             http: http, observe: observe)
         return Launcher(
             services: LaunchServices(

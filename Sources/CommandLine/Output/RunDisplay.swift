@@ -29,6 +29,7 @@ struct RunDisplay: Sendable {
         case .progress(let text): Messages.progress(text)
         case .progressEnded: Messages.endProgress()
         case .created(let run, let isNew):
+            DetachedRun.report(run.runID)
             let name = Terminal.messages.styled(run.runName, .bold)
             Messages.note("\(isNew ? "run" : "using run") \(run.runID) (\(name)) in experiment \(run.experimentID)")
         case .starting(let command):

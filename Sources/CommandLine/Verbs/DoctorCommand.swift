@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnostics
 import Environments
 import Files
+import Git
 import Processes
 import SwiftFlow
 import SystemPackage
@@ -17,7 +18,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = processEnvironment()
-        var findings = [keeper()]
+        var findings = [keeper(), gitWorker()]
         findings += Self.programs.map { program($0, environment) }
         findings.append(await storeFinding(environment))
         findings.append(
@@ -54,6 +55,14 @@ struct DoctorCommand: AsyncParsableCommand {
             return Finding(subject: "keeper", state: .ready, detail: try Keeper.locate().string)
         } catch {
             return Finding(subject: "keeper", state: .missing, detail: "\(error)")
+        }
+    }
+
+    private func gitWorker() -> Finding {
+        do {
+            return Finding(subject: "git worker", state: .ready, detail: try workerProgram(processEnvironment()).string)
+        } catch {
+            return Finding(subject: "git worker", state: .missing, detail: "\(error)")
         }
     }
 

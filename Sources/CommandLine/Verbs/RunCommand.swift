@@ -97,6 +97,8 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         var environment = processEnvironment()
+        // Meant for this program alone, not for one that its command may start.
+        environment[DetachedRun.folderVariable] = nil
         if let file = parent.environmentFile {
             let loaded = try EnvironmentFile(contentsOf: FilePath(file), over: environment)
             environment.merge(loaded.variables) { existing, _ in existing }
@@ -109,7 +111,8 @@ struct RunCommand: AsyncParsableCommand {
         if isDryRun {
             try await session.showPlan()
         } else if detach {
-            throw UsageError("--detach is not there yet")
+            try await DetachedRun.start(
+                arguments: Array(CommandLine.arguments.dropFirst()), environment: environment, format: output.format)
         } else {
             try await session.run()
         }
