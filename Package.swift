@@ -138,7 +138,7 @@ let package = Package(
             swiftSettings: strict),
         tests("Diagnostics", ["Diagnostics"]),
         tests("Files", ["Files", "TestSupport", systemPackage]),
-        tests("Documents", ["Documents", "Diagnostics"]),
+        tests("Documents", resources: [.copy("Golden")], ["Documents", "Diagnostics"]),
         tests("Processes", ["Processes", "Files", "TestSupport", systemPackage]),
         tests(
             "Git",

@@ -204,15 +204,28 @@ private struct OrderedPairs {
     /// Returns the pair that was replaced.
     @discardableResult
     mutating func set(_ pair: YAMLPair) -> YAMLPair? {
-        let key = (try? pair.key.value()) ?? .string(pair.key.text ?? "")
-        guard let position = positions[key] else {
-            positions[key] = pairs.count
+        let identity = (try? pair.key.value().asKey) ?? .string(pair.key.text ?? "")
+        guard let position = positions[identity] else {
+            positions[identity] = pairs.count
             pairs.append(pair)
             return nil
         }
         let replaced = pairs[position]
-        pairs[position] = pair
+        // A Python dictionary keeps the first of two equal keys, which matters if they are written differently (`1`, `true`).
+        let key = replaced.key.text == pair.key.text ? pair.key : replaced.key
+        pairs[position] = YAMLPair(key: key, value: pair.value)
         return replaced
+    }
+}
+
+extension YAMLValue {
+    /// What Python compares when it looks a key up: `true`, `1` and `1.0` are one key.
+    fileprivate var asKey: YAMLValue {
+        switch self {
+        case .bool(let flag): .int(flag ? "1" : "0")
+        case .float(let number): Int(exactly: number).map { .int(String($0)) } ?? self
+        default: self
+        }
     }
 }
 

@@ -97,6 +97,11 @@ struct YAMLEvent {
             let offset = unsafe content.startIndex + Int(clamping: state.problem_offset)
             return InvalidInput(problem, at: place(of: offset, in: content, file: file))
         }
+        // libyaml reads a little ahead and has a limit of its own (1,000).
+        guard !problem.hasPrefix("Maximum nesting level") else {
+            let mark = unsafe state.problem_mark
+            return InvalidInput("values are nested deeper than any limit", at: location(of: mark))
+        }
         let context = unsafe state.context.map { unsafe " (\(String(cString: $0)))" } ?? ""
         let mark = unsafe state.problem_mark
         let isTab = character(at: mark) == UInt8(ascii: "\t")
