@@ -9,7 +9,9 @@ struct DecimalInteger {
 
     var isZero: Bool { limbs.isEmpty && !isTooLong }
 
-    /// Appends digits in a base up to 16. Bytes that are no digits count as zero.
+    /// Appends digits in a base up to 16.
+    ///
+    /// Bytes that are no digits count as zero.
     mutating func append(_ digits: ArraySlice<UInt8>, base: UInt32) {
         guard digits.count <= 4 * Self.limit else {
             isTooLong = true

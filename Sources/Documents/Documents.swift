@@ -27,7 +27,8 @@ package struct DocumentLimits: Sendable, Hashable {
     package static let json = DocumentLimits(bytes: 16 << 20, depth: 64, nodes: 4_000_000)
 }
 
-/// The bytes of a document as UTF-8 without a byte-order mark; NUL, UTF-16 and invalid UTF-8 are refused with their place.
+/// The bytes of a document as UTF-8 without a byte-order mark; NUL, UTF-16 and invalid UTF-8 are refused with their
+/// place.
 func checkedUTF8(_ bytes: [UInt8], file: String, limits: DocumentLimits) throws(InvalidInput) -> ArraySlice<UInt8> {
     guard bytes.count <= limits.bytes else {
         throw InvalidInput(

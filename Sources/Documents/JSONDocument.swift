@@ -1,6 +1,8 @@
 package import Diagnostics
 
-/// A JSON value. Objects keep their order; numbers keep their text, so that nothing is rounded.
+/// A JSON value.
+///
+/// Objects keep their order; numbers keep their text, so that nothing is rounded.
 package enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -30,7 +32,9 @@ package enum JSONValue: Sendable, Hashable {
     }
 }
 
-/// A JSON file, read strictly (RFC 8259) within limits. A name that is given twice is an error.
+/// A JSON file, read strictly (RFC 8259) within limits.
+///
+/// A name that is given twice is an error.
 package struct JSONDocument: Sendable {
     package let root: JSONValue
 
@@ -160,7 +164,8 @@ private struct JSONParser {
                 // Escapes only ever add whole characters.
                 return String(decoding: bytes, as: UTF8.self)
             case UInt8(ascii: "\\"): try escape(into: &bytes)
-            case 0..<0x20: throw failure("a control character in a text", remedy: "write it as an escape, such as '\\n'")
+            case 0..<0x20:
+                throw failure("a control character in a text", remedy: "write it as an escape, such as '\\n'")
             default:
                 bytes.append(byte)
                 index += 1
@@ -184,7 +189,9 @@ private struct JSONParser {
         case UInt8(ascii: "u"):
             var code = try hexadecimal(start)
             if (0xD800..<0xDC00).contains(code) {
-                guard content[index...].starts(with: "\\u".utf8) else { throw failure("half a surrogate pair", at: start) }
+                guard content[index...].starts(with: "\\u".utf8) else {
+                    throw failure("half a surrogate pair", at: start)
+                }
                 index += 2
                 let low = try hexadecimal(start)
                 guard (0xDC00..<0xE000).contains(low) else { throw failure("half a surrogate pair", at: start) }
@@ -222,6 +229,7 @@ private struct JSONParser {
     }
 
     private func failure(_ message: String, at offset: Int? = nil, remedy: String? = nil) -> InvalidInput {
-        InvalidInput("not valid JSON: \(message)", at: place(of: offset ?? index, in: content, file: file), remedy: remedy)
+        InvalidInput(
+            "not valid JSON: \(message)", at: place(of: offset ?? index, in: content, file: file), remedy: remedy)
     }
 }

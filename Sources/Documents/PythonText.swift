@@ -44,8 +44,9 @@ package func pythonFloatText(_ number: Double) -> String {
     return sign + padded.prefix(exponent + 1) + "." + (fraction.isEmpty ? "0" : fraction)
 }
 
-/// The shortest significant digits, and the power of ten of the first of them. Swift finds the same digits as Python, but places the
-/// point by other rules.
+/// The shortest significant digits, and the power of ten of the first of them.
+///
+/// Swift finds the same digits as Python, but places the point by other rules.
 private func significantDigits(of number: Double) -> (digits: String, exponent: Int) {
     let parts = number.description.split(separator: "e")
     let mantissa = parts.first ?? "0"
@@ -59,7 +60,7 @@ private func significantDigits(of number: Double) -> (digits: String, exponent: 
 }
 
 extension YAMLTimestamp {
-    /// `2020-01-02`, `2020-01-02 03:04:05.000006+01:00`
+    /// A date or a date and time, as in `2020-01-02 03:04:05.000006+01:00`.
     package var pythonText: String {
         let date = padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2)
         guard let time else { return date }

@@ -2,8 +2,8 @@ package import Diagnostics
 
 /// A YAML file of one document, read within limits.
 ///
-/// Aliases are expanded, merge keys (`<<`) applied, and of equal keys the last one stands, with a warning that names both places.
-/// Tags outside YAML's core, aliases that contain themselves and more than one document are errors.
+/// Aliases are expanded, merge keys (`<<`) applied, and of equal keys the last one stands, with a warning that names
+/// both places. Tags outside YAML's core, aliases that contain themselves and more than one document are errors.
 package struct YAMLDocument: Sendable {
     /// `nil` for a file without content.
     package let root: YAMLNode?
@@ -196,7 +196,9 @@ private struct YAMLTreeBuilder {
     }
 }
 
-/// Pairs in order of first appearance, each key once. Keys are equal if PyYAML reads the same value from them.
+/// Pairs in order of first appearance, each key once.
+///
+/// Keys are equal if PyYAML reads the same value from them.
 private struct OrderedPairs {
     private(set) var pairs: [YAMLPair] = []
     private var positions: [YAMLValue: Int] = [:]
@@ -211,7 +213,8 @@ private struct OrderedPairs {
             return nil
         }
         let replaced = pairs[position]
-        // A Python dictionary keeps the first of two equal keys, which matters if they are written differently (`1`, `true`).
+        // A Python dictionary keeps the first of two equal keys, which matters if they are written differently (`1`,
+        // `true`).
         let key = replaced.key.text == pair.key.text ? pair.key : replaced.key
         pairs[position] = YAMLPair(key: key, value: pair.value)
         return replaced

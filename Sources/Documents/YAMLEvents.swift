@@ -1,5 +1,6 @@
-// The only file that speaks to libyaml, through the copy that Yams carries. Yams' own tree is not used, because it refuses duplicate
-// keys (PyYAML takes the last one) and recurses on the depth of the document; libyaml's events are a flat stream.
+// The only file that speaks to libyaml, through the copy that Yams carries. Yams' own tree is not used, because it
+// refuses duplicate keys (PyYAML takes the last one) and recurses on the depth of the document; libyaml's events are a
+// flat stream.
 
 import CYaml
 import Diagnostics
@@ -19,7 +20,9 @@ struct YAMLEvent {
     let location: SourceLocation
 }
 
-/// Reads the events of a document in valid UTF-8. Owns libyaml's state and a copy of the text.
+/// Reads the events of a document in valid UTF-8.
+///
+/// Owns libyaml's state and a copy of the text.
 @safe struct YAMLEventReader: ~Copyable {
     private let file: String
     private let content: ArraySlice<UInt8>
@@ -55,7 +58,8 @@ struct YAMLEvent {
     }
 
     private static func kind(of event: yaml_event_t) -> YAMLEvent.Kind {
-        // Each union member is read only for its own event type; the strings live until the event is deleted and are copied.
+        // Each union member is read only for its own event type; the strings live until the event is deleted and are
+        // copied.
         switch unsafe event.type {
         case YAML_STREAM_START_EVENT: return .streamStart
         case YAML_DOCUMENT_START_EVENT: return .documentStart

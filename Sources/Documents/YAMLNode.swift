@@ -45,7 +45,9 @@ package struct YAMLNode: Sendable {
 
 package struct YAMLScalar: Sendable, Hashable {
     package let text: String
-    /// Whether YAML may read the text as a number, a date and so on. Quoted and block scalars are always text.
+    /// Whether YAML may read the text as a number, a date and so on.
+    ///
+    /// Quoted and block scalars are always text.
     package let isPlain: Bool
 
     package init(_ text: String, isPlain: Bool) {

@@ -1,5 +1,6 @@
 // The typing of plain scalars, as PyYAML's resolver and safe constructor do it (YAML 1.1 with PyYAML's own deviations:
-// `1e3`, `y` and `+.5` are text). Written over bytes, because compiling regular expressions costs more than the start of a run.
+// `1e3`, `y` and `+.5` are text). Written over bytes, because compiling regular expressions costs more than the start
+// of a run.
 
 /// The type PyYAML gives a plain scalar.
 func implicitTag(of text: String) -> YAMLTag {
@@ -34,7 +35,8 @@ func boolean(_ text: String) -> Bool? {
 
 // MARK: Integers
 
-/// Decimal digits of an integer in any of YAML 1.1's notations; `nil` if it is none, or longer than Python converts (4,300 digits).
+/// Decimal digits of an integer in any of YAML 1.1's notations; `nil` if it is none, or longer than Python converts
+/// (4,300 digits).
 func integer(_ text: String) -> String? {
     let bytes = Array(text.utf8)
     guard isInteger(bytes) else { return nil }
@@ -142,7 +144,7 @@ private func isFloat(_ bytes: [UInt8]) -> Bool {
         && rest.allSatisfy(isDigitOrUnderscore)
 }
 
-/// `[0-9_]*([eE][-+][0-9]+)?`
+/// The part behind the point: `[0-9_]*([eE][-+][0-9]+)?`.
 private func hasFractionForm(_ bytes: ArraySlice<UInt8>) -> Bool {
     let rest = bytes.drop(while: isDigitOrUnderscore)
     guard let exponent = rest.first else { return true }
@@ -162,7 +164,7 @@ private func isHexDigitOrUnderscore(_ byte: UInt8) -> Bool {
     isDigitOrUnderscore(byte) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
 }
 
-/// `[0-5]?[0-9]`
+/// A part of `1:30:59` behind the first: `[0-5]?[0-9]`.
 private func isSexagesimalDigit(_ part: ArraySlice<UInt8>) -> Bool {
     guard (1...2).contains(part.count), part.allSatisfy(isDigit), let first = part.first else { return false }
     return part.count == 1 || first <= UInt8(ascii: "5")

@@ -27,7 +27,9 @@ package struct YAMLTimestamp: Sendable, Hashable {
         self.time = time
     }
 
-    /// Whether a plain scalar of this text is taken for a timestamp; the day need not exist. A date alone needs all its digits.
+    /// Whether a plain scalar of this text is taken for a timestamp; the day need not exist.
+    ///
+    /// A date alone needs all its digits.
     static func matches(_ text: String) -> Bool {
         guard let parsed = parsed(text) else { return false }
         return parsed.time != nil || text.utf8.count == 10

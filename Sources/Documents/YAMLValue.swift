@@ -40,7 +40,7 @@ package enum YAMLValue: Sendable, Hashable {
 extension YAMLNode {
     /// The typed value of the node and of all nodes in it.
     ///
-    /// - Throws: for text that looks like a typed value and is none, such as the date `2020-13-01`, and for a tag that does not fit.
+    /// - Throws: for text that looks like a typed value and is none, such as `2020-13-01`, and for a tag that does not fit.
     package func value() throws(InvalidInput) -> YAMLValue {
         switch content {
         case .scalar(let scalar):

@@ -4,7 +4,8 @@ package import SystemPackage
 
 /// A project's files on this machine, ready to be read.
 ///
-/// Folders stay where they are; archives lie in a temporary folder that goes when the last copy of this value goes, or on `remove()`.
+/// Folders stay where they are; archives lie in a temporary folder that goes when the last copy of this value goes, or
+/// on `remove()`. So whoever uses `root` keeps the value until the run has ended, and calls `remove()` then.
 package struct Checkout: Sendable {
     /// The project's folder: MLproject, scripts and environment files are looked up here, and commands run here.
     package let root: FilePath
@@ -78,7 +79,9 @@ package struct Checkout: Sendable {
             remedy: "leave the version out; archives have none")
     }
 
-    /// The folder after `#`. In fetched projects it is opened step by step, so that no link leads out of them.
+    /// The folder after `#`.
+    ///
+    /// In fetched projects it is opened step by step, so that no link leads out of them.
     private static func subdirectory(
         _ subdirectory: RelativePath, of folder: FilePath, _ uri: ProjectURI, isInPlace: Bool
     ) throws(InvalidInput) -> FilePath {
@@ -102,7 +105,8 @@ package struct Checkout: Sendable {
     }
 }
 
-/// The folder that is meant by an archive: its only top folder, as forges make them, if the project is not at the top itself.
+/// The folder that is meant by an archive: its only top folder, as forges make them, if the project is not at the top
+/// itself.
 private func unwrapped(_ folder: FilePath, _ subdirectory: RelativePath) -> FilePath {
     guard let entries = try? Directory(opening: folder).list(), entries.count == 1, let only = entries.first,
         only.status.kind == .directory
@@ -112,7 +116,9 @@ private func unwrapped(_ folder: FilePath, _ subdirectory: RelativePath) -> File
     return folder.appending(only.name)
 }
 
-/// Where projects that are not on this machine come from. The program fills these in with its git and HTTP clients.
+/// Where projects that are not on this machine come from.
+///
+/// The program fills these in with its git and HTTP clients.
 package struct CheckoutSources: Sendable {
     /// Checks out a version of a git location (as typed, or the path of a local repository) and tells where.
     package var git: @Sendable (_ location: String, _ version: String?) async throws -> GitCheckout

@@ -42,86 +42,99 @@ package struct CommandTemplate: Sendable {
     /// Placeholders at places where only harmless values can stand.
     package var warnings: [Diagnostic] {
         zip(placeholders, places.places).compactMap { name, place in
-            guard let description = place.description else { return nil }
-            return Diagnostic(
-                .warning, code: "quoted-placeholder", at: location,
-                "entry point '\(entryPoint)': placeholder {\(name)} stands \(description), where values with special characters are refused",
-                remedy: place.remedy(name))
+            place.description.map { description in
+                diagnostic(
+                    .warning, "quoted-placeholder",
+                    "placeholder {\(name)} stands \(description), where values with special characters are refused",
+                    remedy: place.remedy(name))
+            }
         }
+    }
+
+    /// The shell text with every placeholder replaced by its quoted value.
+    ///
+    /// Undeclared parameters are added as ` --name value` behind the last word of the command.
+    ///
+    /// - Throws: for values that cannot stand where their placeholders are, and for text longer than the system takes.
+    package func rendered(
+        values: [String: String], extras: [GivenParameters.Parameter] = []
+    ) throws(InvalidInput) -> String {
+        let values = placeholders.map { values[$0] ?? "" }
+        let words = values.map(shellQuoted)
+        let options = extras.map { " --\(shellQuoted($0.name)) \(shellQuoted($0.value))" }.joined()
+        let text = joined(words, options)
+        let errors = problems + refusals(of: values) + earlyEnds(with: words) + refusals(of: extras) + excess(of: text)
+        guard errors.isEmpty else { throw InvalidInput(errors) }
+        return text
     }
 
     private var placeholders: [String] {
         pieces.compactMap { if case .placeholder(let name) = $0 { name } else { nil } }
     }
 
-    /// The shell text with every placeholder replaced by its quoted value, and undeclared parameters as ` --name value`
-    /// after the last word of the command.
-    ///
-    /// - Throws: for values that cannot stand where their placeholders are, and for text longer than the system takes.
-    package func rendered(
-        values: [String: String], extras: [GivenParameters.Parameter] = []
-    ) throws(InvalidInput) -> String {
-        var errors = problems
-        let words = placeholders.map { values[$0] ?? "" }
-        for ((name, place), value) in zip(zip(placeholders, places.places), words) where !place.accepts(value) {
-            errors.append(refusal(of: name, place))
-        }
-        for line in places.hereDocumentLines where line.isDelimiter(with: words.map(shellQuoted)) {
-            errors.append(
-                Diagnostic(
-                    .error, code: "unsafe-value", at: location,
-                    "entry point '\(entryPoint)': a value would end the here-document '\(line.delimiter)' early",
-                    remedy: "choose another delimiter in the command"))
-        }
-        let options = extras.map { " --\(shellQuoted($0.name)) \(shellQuoted($0.value))" }
-        if !places.takesExtras {
-            for (extra, option) in zip(extras, options)
-            where option.dropFirst() != "--\(extra.name) \(extra.value)" || extra.value.isEmpty {
-                errors.append(
-                    Diagnostic(
-                        .error, code: "unsafe-value", at: location,
-                        "entry point '\(entryPoint)': parameter '\(extra.name)' cannot be added safely, because the command's end is not understood",
-                        remedy: "declare the parameter and use it in the command"))
-            }
-        }
-        let text = joined(words.map(shellQuoted), options.joined())
-        if text.utf8.count > Self.longestCommand {
-            errors.append(
-                Diagnostic(
-                    .error, code: "command-too-long", at: location,
-                    "entry point '\(entryPoint)': the command has \(text.utf8.count) bytes with its values, more than the \(Self.longestCommand) the system takes",
-                    remedy: "pass long values in files"))
-        }
-        guard errors.isEmpty else { throw InvalidInput(errors) }
-        return text
-    }
-
     private func joined(_ words: [String], _ options: String) -> String {
         var text = ""
         var nextWord = words.makeIterator()
         for (index, piece) in pieces.enumerated() {
-            let whole: String
             switch piece {
-            case .literal(let literal): whole = literal
-            case .placeholder: whole = nextWord.next() ?? ""
-            }
-            if index == places.end.piece, !options.isEmpty {
-                // After a placeholder there is no offset to count: its value is as long as it is.
-                let cut = places.end.offset.map {
-                    whole.utf8.index(whole.startIndex, offsetBy: min($0, whole.utf8.count))
-                }
-                text += whole[..<(cut ?? whole.endIndex)] + options + whole[(cut ?? whole.endIndex)...]
-            } else {
-                text += whole
+            case .literal(let literal) where index == places.end.piece:
+                // Behind a placeholder there is nothing to count; in a literal the place is counted in bytes.
+                let offset = min(places.end.offset ?? literal.utf8.count, literal.utf8.count)
+                let cut = literal.utf8.index(literal.startIndex, offsetBy: offset)
+                text += literal[..<cut] + options + literal[cut...]
+            case .literal(let literal): text += literal
+            case .placeholder: text += (nextWord.next() ?? "") + (index == places.end.piece ? options : "")
             }
         }
         return pieces.isEmpty ? options : text
     }
 
-    private func refusal(of name: String, _ place: ShellPlace) -> Diagnostic {
-        Diagnostic(
-            .error, code: "unsafe-value", at: location,
-            "entry point '\(entryPoint)': placeholder {\(name)} stands \(place.description ?? "unquoted"), where its value would not stay one harmless word",
-            remedy: place.remedy(name))
+    // MARK: What keeps a command from being rendered
+
+    private func refusals(of values: [String]) -> [Diagnostic] {
+        zip(zip(placeholders, places.places), values).compactMap { placeholder, value in
+            let (name, place) = placeholder
+            guard !place.accepts(value) else { return nil }
+            return diagnostic(
+                .error, "unsafe-value",
+                "placeholder {\(name)} stands \(place.description ?? "unquoted"), "
+                    + "where its value would not stay one harmless word",
+                remedy: place.remedy(name))
+        }
+    }
+
+    private func earlyEnds(with words: [String]) -> [Diagnostic] {
+        places.hereDocumentLines.filter { $0.isDelimiter(with: words) }.map { line in
+            diagnostic(
+                .error, "unsafe-value", "a value would end the here-document '\(line.delimiter)' early",
+                remedy: "choose another delimiter in the command")
+        }
+    }
+
+    private func refusals(of extras: [GivenParameters.Parameter]) -> [Diagnostic] {
+        guard !places.takesExtras else { return [] }
+        return extras.filter { shellQuoted($0.name) != $0.name || shellQuoted($0.value) != $0.value }.map { extra in
+            diagnostic(
+                .error, "unsafe-value",
+                "parameter '\(extra.name)' cannot be added safely, because the command's end is not understood",
+                remedy: "declare the parameter and use it in the command")
+        }
+    }
+
+    private func excess(of text: String) -> [Diagnostic] {
+        let count = text.utf8.count
+        guard count > Self.longestCommand else { return [] }
+        return [
+            diagnostic(
+                .error, "command-too-long",
+                "the command has \(count) bytes with its values, more than the \(Self.longestCommand) the system takes",
+                remedy: "pass long values in files")
+        ]
+    }
+
+    private func diagnostic(
+        _ severity: Diagnostic.Severity, _ code: String, _ message: String, remedy: String
+    ) -> Diagnostic {
+        Diagnostic(severity, code: code, at: location, "entry point '\(entryPoint)': \(message)", remedy: remedy)
     }
 }

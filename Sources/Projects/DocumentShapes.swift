@@ -63,7 +63,9 @@ extension ProjectFileReader {
         list(node, what).compactMap { scalar($0, "an item of \(what)") }
     }
 
-    /// The text of a key. Keys that YAML reads as something else keep their text, since they can be meant in no other way.
+    /// The text of a key.
+    ///
+    /// Keys that YAML reads as something else keep their text, since they can be meant in no other way.
     mutating func name(_ node: YAMLNode, _ what: String) -> String? {
         guard let text = node.text, !text.isEmpty, !node.isNull else {
             report("\(what) is empty", at: node)

@@ -48,7 +48,7 @@ extension ProjectFileReader {
         }
     }
 
-    /// `name: type`, or `name: {type: …, default: …}`
+    /// Reads `name: type` or `name: {type: …, default: …}`.
     private mutating func parameter(_ name: String, _ pair: YAMLPair) -> ParameterDeclaration? {
         let location = pair.key.location
         switch pair.value.content {

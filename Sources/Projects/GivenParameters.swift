@@ -25,7 +25,8 @@ package struct GivenParameters: Sendable, Hashable {
         self.init(parsing: assignments.map { Array($0.utf8) })
     }
 
-    /// Reads `NAME=VALUE` as the system handed it over; a `String` would already have repaired invalid UTF-8 in silence.
+    /// Reads `NAME=VALUE` as the system handed it over; a `String` would already have repaired invalid UTF-8 in
+    /// silence.
     package init(parsing assignments: [[UInt8]]) {
         for bytes in assignments { add(bytes) }
     }

@@ -121,7 +121,8 @@ extension EntryPoint {
         return [
             Diagnostic(
                 .error, code: "missing-parameter", at: location,
-                "entry point '\(name)': no value is given for \(names.count == 1 ? "parameter" : "parameters") \(shown)",
+                "entry point '\(name)': no value is given for "
+                    + "\(names.count == 1 ? "parameter" : "parameters") \(shown)",
                 remedy: nearest.first ?? "give \(names.map { "'-P \($0)=…'" }.joined(separator: " "))")
         ]
     }

@@ -49,7 +49,8 @@ struct PathResolver {
             rest = rest.dropFirst(host.count)
         }
         guard let path = percentDecoded(String(rest)), !path.isEmpty, !path.utf8.contains(0) else {
-            throw PathProblem(message: "parameter '\(parameter)': '\(url)' is no file URL", remedy: "write 'file:///…'")
+            throw PathProblem(
+                message: "parameter '\(parameter)': '\(url)' is no file URL", remedy: "write 'file:///…'")
         }
         return path
     }

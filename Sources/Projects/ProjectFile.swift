@@ -4,7 +4,9 @@ import Files
 package import SystemPackage
 
 extension Project {
-    /// Reads the project in a folder. A folder without an MLproject file is a project without declared entry points.
+    /// Reads the project in a folder.
+    ///
+    /// A folder without an MLproject file is a project without declared entry points.
     ///
     /// - Throws: `InvalidInput` with every mistake in the file.
     package init(loading root: FilePath) throws(InvalidInput) {
@@ -106,7 +108,8 @@ private struct Choice {
     var warnings: [Diagnostic] = []
 
     init(_ entries: [(name: String, status: FileStatus)]) {
-        // MLflow knows no extension and takes what the folder lists first: here the usual spelling goes first, extensions last.
+        // MLflow knows no extension and takes what the folder lists first: here the usual spelling goes first,
+        // extensions last.
         let candidates = entries.map(\.name).filter { Self.rank($0) != nil }
             .sorted { (Self.rank($0) ?? 0, $0) < (Self.rank($1) ?? 0, $1) }
         name = candidates.first

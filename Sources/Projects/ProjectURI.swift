@@ -15,7 +15,9 @@ package struct ProjectURI: Sendable, Hashable {
         case git(String)
     }
 
-    /// What was typed, without quotes around it. It may hold credentials: show `redactedText`.
+    /// What was typed, without quotes around it.
+    ///
+    /// It may hold credentials: show `redactedText`.
     package let text: String
     package let location: Location
     /// The folder inside the location that is the project.
@@ -26,7 +28,8 @@ package struct ProjectURI: Sendable, Hashable {
 
     /// Reads a URI and looks at the file system to tell local locations from remote ones.
     ///
-    /// What looks like neither a URL nor a host is a path, and must exist: a mistyped folder is never taken for a repository.
+    /// What looks like neither a URL nor a host is a path, and must exist: a mistyped folder is never taken for a
+    /// repository.
     package init(_ typed: String, currentDirectory: FilePath) throws(InvalidInput) {
         text = String(withoutQuotes(typed))
         let place = text.prefix { $0 != "#" }

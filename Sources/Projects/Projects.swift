@@ -1,6 +1,7 @@
-// An MLflow project, from the text an operator typed to the command a shell runs. Every step is a value, and nothing is started here:
+// An MLflow project, from the text an operator typed to the command a shell runs. Every step is a value, and nothing is
+// started here:
 //
-//   ProjectURI("https://…/repo.git#train")  what was typed: a folder, a zip archive or a git location, and a folder in it
+//   ProjectURI("https://…/repo.git#train")  what was typed: a folder, an archive or a git location, and a folder in it
 //     └ Checkout(of:version:…)              the folder on this machine that holds the project
 //        └ Project(loading: root)           its MLproject file: entry points, parameters, environment
 //           └ project.entryPoint(named:)    the one to run; scripts count as entry points

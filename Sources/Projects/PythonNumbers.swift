@@ -1,6 +1,7 @@
 // Whether Python would read a text as a number: projects hand their parameters to `int()` and `float()`.
 
-/// Whether `int(text)` succeeds in Python: decimal digits of any script, single underscores between digits, blanks around.
+/// Whether `int(text)` succeeds in Python: decimal digits of any script, single underscores between digits, blanks
+/// around.
 func isPythonInteger(_ text: String) -> Bool {
     let digits = withoutSign(trimmed(text))
     return isDigitPart(digits) && digits.unicodeScalars.count { isDecimalDigit($0) } <= 4300
@@ -23,7 +24,7 @@ func isPythonFloat(_ text: String) -> Bool {
     }
 }
 
-/// `digit (["_"] digit)*`
+/// Digits with single underscores between them.
 private func isDigitPart(_ text: Substring) -> Bool {
     var wasDigit = false
     for scalar in text.unicodeScalars {

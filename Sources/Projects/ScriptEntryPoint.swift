@@ -24,7 +24,9 @@ extension Project {
         }
     }
 
-    /// R code that runs a file, as one shell word. Plain names give the text MLflow writes.
+    /// R code that runs a file, as one shell word.
+    ///
+    /// Plain names give the text MLflow writes.
     private func sourcingCommand(_ name: String) -> String {
         if shellQuoted(name) == name { return "\"mlflow::mlflow_source('\(name)')\"" }
         let escaped = name.reduce(into: "") { text, character in

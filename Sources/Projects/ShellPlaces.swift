@@ -65,7 +65,8 @@ struct ShellPlaces: Sendable {
     /// For each placeholder, in order.
     let places: [ShellPlace]
     let hereDocumentLines: [HereDocumentLine]
-    /// Where undeclared parameters go: behind the last word of the command, before comments, line ends and here-documents.
+    /// Where undeclared parameters go: behind the last word of the command, before comments, line ends and
+    /// here-documents.
     let end: Point
     /// Whether any value may be added there.
     let takesExtras: Bool

@@ -1,7 +1,8 @@
 /// Follows the quoting of a bash command, to tell at which places a quoted value is one word.
 ///
-/// It knows as much of bash's grammar as decides that question, and errs on one side: a construct it cannot follow for certain makes every
-/// later placeholder `fragile`. The command itself is the project author's and is not judged, only the places in it.
+/// It knows as much of bash's grammar as decides that question, and errs on one side: a construct it cannot follow for
+/// certain makes every later placeholder `fragile`. The command itself is the project author's and is not judged, only
+/// the places in it.
 struct ShellScanner {
     /// An open construct; the empty stack is the command itself.
     private enum Frame {
@@ -15,28 +16,22 @@ struct ShellScanner {
         /// `name[…]`, evaluated as arithmetic
         case subscripted(depth: Int)
         /// `[[ … ]]`, which evaluates the operands of `-eq` and others
-        case condition
-    }
-
-    private struct HereDocument {
-        var delimiter: String
-        var isLiteral: Bool
-        var stripsTabs: Bool
+        case condition(depth: Int)
     }
 
     private(set) var places: [Int: ShellPlace] = [:]
-    private(set) var hereDocumentLines: [HereDocumentLine] = []
+    var hereDocumentLines: [HereDocumentLine] = []
     /// How many symbols come before the end of the last word outside comments and here-documents.
-    private(set) var end = 0
+    var end = 0
 
-    private let symbols: [Int]
-    private var index = 0
+    let symbols: [Int]
+    var index = 0
     private var stack: [Frame] = []
-    private var pending: [HereDocument] = []
-    private var isAtWordStart = true
-    private var isLost = false
-    /// Open parentheses of a list `name=(…)`, in which words may begin with a subscript.
-    private var arrayParentheses = 0
+    var pending: [HereDocument] = []
+    var isAtWordStart = true
+    var isLost = false
+    /// Whether a list `name=(…)` is open, in which words may begin with a subscript.
+    private var isInList = false
 
     /// - Parameter symbols: bytes, and placeholders as negative numbers from -1 on.
     init(_ symbols: [Int]) {
@@ -44,7 +39,7 @@ struct ShellScanner {
     }
 
     /// Whether the scan ended where a command goes on.
-    var endsInCommand: Bool { stack.isEmpty && !isLost }
+    var endsInCommand: Bool { stack.isEmpty && !isInList && !isLost }
 
     mutating func scan() {
         while index < symbols.count, !isLost { step() }
@@ -64,7 +59,7 @@ struct ShellScanner {
         case .expansion(let inDoubleQuotes)?: expansion(inDoubleQuotes)
         case .arithmetic(let open, let close, let depth)?: arithmetic(open, close, depth)
         case .subscripted(let depth)?: inSubscript(depth)
-        case .condition?: condition()
+        case .condition(let depth)?: condition(depth)
         }
         // Closing the last construct ends a word as well as a plain character does.
         if !isOutermost, stack.isEmpty, index > before { end = index }
@@ -72,11 +67,11 @@ struct ShellScanner {
 
     // MARK: The symbols around
 
-    private func symbol(_ offset: Int = 0) -> Int? {
+    func symbol(_ offset: Int = 0) -> Int? {
         symbols.indices.contains(index + offset) ? symbols[index + offset] : nil
     }
 
-    private func next(is character: Character, at offset: Int = 1) -> Bool {
+    func next(is character: Character, at offset: Int = 1) -> Bool {
         symbol(offset) == character.asciiValue.map(Int.init)
     }
 
@@ -84,7 +79,7 @@ struct ShellScanner {
         symbols[index...].starts(with: word.utf8.lazy.map(Int.init))
     }
 
-    private func isBlank(_ symbol: Int?) -> Bool {
+    func isBlank(_ symbol: Int?) -> Bool {
         guard let symbol else { return true }
         return symbol == 0x20 || symbol == 0x09 || symbol == 0x0A
     }
@@ -93,7 +88,7 @@ struct ShellScanner {
         UInt8(exactly: symbol).map { Character(Unicode.Scalar($0)) }
     }
 
-    private mutating func record(_ place: ShellPlace, at offset: Int = 0) {
+    mutating func record(_ place: ShellPlace, at offset: Int = 0) {
         if let symbol = symbol(offset), symbol < 0 { places[-symbol - 1] = place }
     }
 
@@ -131,6 +126,8 @@ struct ShellScanner {
         case "$": dollar(inDoubleQuotes: false)
         case "#" where isAtWordStart: comment()
         case "<" where next(is: "<"): redirection(isOutermost)
+        // These are errors in a list, after which bash goes on with the next line, be it a line of a value.
+        case _ where isInList && "(;&|<>".contains(character): isLost = true
         case "(" where next(is: "("): open(.arithmetic(open: "(", close: ")", depth: 2), after: 2)
         case "(", ")": parenthesis(character)
         case "[": bracket(isOutermost)
@@ -172,9 +169,9 @@ struct ShellScanner {
             if inner == 0 { close() } else { replaceTop(.substitution(depth: inner)) }
         default:
             if character == ")" {
-                arrayParentheses = max(0, arrayParentheses - 1)
-            } else if arrayParentheses > 0 || (index > 0 && symbols[index - 1] == 0x3D) {
-                arrayParentheses += 1
+                isInList = false
+            } else if index > 0, symbols[index - 1] == 0x3D {
+                isInList = true
             }
             index += 1
             end = index
@@ -200,8 +197,8 @@ struct ShellScanner {
     /// `[[ … ]]`, a subscript, or an ordinary character.
     private mutating func bracket(_ isOutermost: Bool) {
         if isAtWordStart, next(is: "["), isBlank(symbol(2)) {
-            open(.condition, after: 2)
-        } else if followsName || (isAtWordStart && arrayParentheses > 0) {
+            open(.condition(depth: 0), after: 2)
+        } else if followsName || (isAtWordStart && isInList) {
             open(.subscripted(depth: 1), after: 1)
         } else {
             pass(isOutermost)
@@ -216,89 +213,6 @@ struct ShellScanner {
         guard !name.isEmpty else { return false }
         let before = index - name.count - 1
         return before < 0 || isBlank(symbols[before]) || character(symbols[before]).map { ";&|()".contains($0) } == true
-    }
-
-    // MARK: Here-documents
-
-    private mutating func redirection(_ isOutermost: Bool) {
-        if next(is: "<", at: 2) {
-            index += 3
-            isAtWordStart = true
-            return
-        }
-        guard isOutermost else { return isLost = true }
-        index += 2
-        let stripsTabs = next(is: "-", at: 0)
-        if stripsTabs { index += 1 }
-        while symbol() == 0x20 || symbol() == 0x09 { index += 1 }
-        guard let word = delimiter() else { return isLost = true }
-        pending.append(HereDocument(delimiter: word.text, isLiteral: word.isQuoted, stripsTabs: stripsTabs))
-        end = index
-        isAtWordStart = false
-    }
-
-    /// The word after `<<`; `nil` if it is empty or not plain.
-    private mutating func delimiter() -> (text: String, isQuoted: Bool)? {
-        var bytes: [UInt8] = []
-        var isQuoted = false
-        var quote: Int?
-        while let symbol = symbol() {
-            guard let byte = UInt8(exactly: symbol) else { return nil }
-            let character = Character(Unicode.Scalar(byte))
-            if let open = quote {
-                if symbol == open {
-                    quote = nil
-                } else if character == "\\" && open == 0x22 {
-                    return nil
-                } else {
-                    bytes.append(byte)
-                }
-            } else if character == "'" || character == "\"" {
-                quote = symbol
-                isQuoted = true
-            } else if character == "\\" {
-                guard let escaped = self.symbol(1).flatMap({ UInt8(exactly: $0) }), escaped != 0x0A else { return nil }
-                bytes.append(escaped)
-                isQuoted = true
-                index += 1
-            } else if character == "$" || character == "`" {
-                return nil
-            } else if isBlank(symbol) || ";&|<>()".contains(character) {
-                break
-            } else {
-                bytes.append(byte)
-            }
-            index += 1
-        }
-        guard quote == nil, !bytes.isEmpty || isQuoted else { return nil }
-        return (String(decoding: bytes, as: UTF8.self), isQuoted)
-    }
-
-    private mutating func hereDocument(_ document: HereDocument) {
-        while index < symbols.count {
-            var line: [Int] = []
-            while let symbol = symbol() {
-                if symbol == 0x0A {
-                    // Without quotes around the delimiter a backslash joins lines.
-                    let backslashes = line.reversed().prefix { $0 == 0x5C }.count
-                    guard !document.isLiteral, backslashes % 2 == 1 else { break }
-                    line.removeLast()
-                } else {
-                    record(.inside("inside a here-document"))
-                    line.append(symbol)
-                }
-                index += 1
-            }
-            index += 1
-            let checked = HereDocumentLine(
-                delimiter: document.delimiter, stripsTabs: document.stripsTabs, symbols: line)
-            if line.contains(where: { $0 < 0 }) {
-                hereDocumentLines.append(checked)
-            } else if checked.isDelimiter(with: []) {
-                break
-            }
-        }
-        index = min(index, symbols.count)
     }
 
     // MARK: Quotes and expansions
@@ -401,13 +315,13 @@ struct ShellScanner {
         case "["?: replaceTop(.subscripted(depth: depth + 1))
         case "]"? where depth == 1: close()
         case "]"?: replaceTop(.subscripted(depth: depth - 1))
-        // An ordinary word with a bracket in it.
-        case "\n"?: close(after: 0)
+        // Where bash sees an ordinary word, these would end it or begin something else; which it is cannot be told.
+        case "\n"?, "<"?, "("?, ")"?, "#"?: isLost = true
         default: index += 1
         }
     }
 
-    private mutating func condition() {
+    private mutating func condition(_ depth: Int) {
         record(.inside("inside '[[ … ]]'"))
         switch symbol().flatMap(character) {
         case "\\"?: escape()
@@ -415,6 +329,11 @@ struct ShellScanner {
         case "\""?: open(.doubleQuotes, after: 1)
         case "`"?: open(.backticks, after: 1)
         case "$"?: dollar(inDoubleQuotes: false)
+        case "("?: replaceTop(.condition(depth: depth + 1))
+        case ")"? where depth > 0: replaceTop(.condition(depth: depth - 1))
+        // This was an argument `[[`, not the keyword.
+        case ")"?: isLost = true
+        case "<"? where next(is: "<"): isLost = true
         // A comment in here could hide a quote.
         case "#"? where index > 0 && isBlank(symbols[index - 1]): isLost = true
         case "]"? where next(is: "]") && index > 0 && isBlank(symbols[index - 1]): close(after: 2)

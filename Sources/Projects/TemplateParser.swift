@@ -70,6 +70,10 @@ struct TemplateParser {
         if field.allSatisfy({ $0.isASCII && $0.isNumber }) { return ("is a position, not a parameter", braces) }
         guard known.contains(field) else {
             if isBehindDollar { return ("is not a declared parameter", braces) }
+            let words = field.split(separator: " ")
+            if words.count == 1, known.contains(String(words[0])) {
+                return ("is not a declared parameter", "write '{\(words[0])}' without blanks")
+            }
             let remedy = suggestion(for: field, among: known, kind: "parameters") ?? "declare it under 'parameters'"
             return ("is not a declared parameter", "\(remedy); \(braces)")
         }

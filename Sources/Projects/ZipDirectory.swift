@@ -94,12 +94,18 @@ private struct EndRecord {
         var counted = UInt64(fields.uint16(10))
         var length = UInt64(fields.uint32(12))
         var start = UInt64(fields.uint32(16))
-        if counted == 0xFFFF || length == 0xFFFF_FFFF || start == 0xFFFF_FFFF, recordStart >= 20 {
+        // Python's zipfile writes the 64-bit record also beside fields that need none, so it is looked for in any case.
+        if recordStart >= 20 {
             let locator = LittleEndianFields(try file.bytes(at: recordStart - 20, count: 20))
             if locator.uint32(0) == 0x0706_4B50 {
-                // The 64-bit record stands right in front of its locator, unless it has extra fields.
-                let offset = Int64(clamping: locator.uint64(8))
-                let large = LittleEndianFields(try file.bytes(at: offset, count: 56))
+                // The locator's offset is wrong if something stands in front of the archive; the record then ends at
+                // the locator.
+                var offset = Int64(clamping: locator.uint64(8))
+                var large = LittleEndianFields(try file.bytes(at: offset, count: 56))
+                if large.uint32(0) != 0x0606_4B50 {
+                    offset = recordStart - 76
+                    large = LittleEndianFields(try file.bytes(at: offset, count: 56))
+                }
                 guard large.uint32(0) == 0x0606_4B50 else { throw file.truncated }
                 counted = large.uint64(32)
                 length = large.uint64(40)

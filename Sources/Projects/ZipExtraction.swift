@@ -7,8 +7,9 @@ import SystemPackage
 
 /// Unpacks an archive into a folder of `place`, and returns the folder that holds the project.
 ///
-/// The table of contents is checked as a whole before the first file is written. Links are never made, executable bits are restored.
-/// On any error, and on cancellation, the caller removes `place`. Runs on a thread of its own, since it reads and writes files.
+/// The table of contents is checked as a whole before the first file is written. Links are never made, executable bits
+/// are restored. On any error, and on cancellation, the caller removes `place`. Runs on a thread of its own, since it
+/// reads and writes files.
 func extractZip(
     _ archive: FilePath, named shown: String, into place: TemporaryDirectory, limits: ZipLimits
 ) async throws -> FilePath {

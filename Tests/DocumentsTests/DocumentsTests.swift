@@ -61,21 +61,24 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
 @Suite struct `YAML refusals` {
     @Test(
         arguments: [
-            ("a: [1, 2", 1), ("a: b: c", 1), ("a: 1\n\tb: 2", 2), ("a: *missing", 1), ("a: 1\n---\nb: 2", 2), ("? [a]\n: 1", 1),
+            ("a: [1, 2", 1), ("a: b: c", 1), ("a: 1\n\tb: 2", 2), ("a: *missing", 1), ("a: 1\n---\nb: 2", 2),
+            ("? [a]\n: 1", 1),
             ("a: \"x", 1), ("a: {b: 1\nc: 2", 2), ("<<: 5", 1),
-        ]) func `Y-06 broken documents are errors with a line`(text: String, line: Int) throws {
-            let error = try refusal(text)
-            #expect(error.location?.file == "MLproject")
-            #expect(try #require(error.location?.line) >= line)
-            #expect(error.location?.column != nil)
-        }
+        ]) func `Y-06 broken documents are errors with a line`(text: String, line: Int) throws
+    {
+        let error = try refusal(text)
+        #expect(error.location?.file == "MLproject")
+        #expect(try #require(error.location?.line) >= line)
+        #expect(error.location?.column != nil)
+    }
 
     @Test func `a tab as indentation says so`() throws {
         #expect(try refusal("a:\n  b: 1\n\tc: 2\n").description.contains("spaces"))
     }
 
     @Test(arguments: [
-        "!!python/object/apply:os.system ['touch x']", "!!python/name:os.system x", "!foo bar", "!!binary aGk=", "!<tag:x,2020:y> z",
+        "!!python/object/apply:os.system ['touch x']", "!!python/name:os.system x", "!foo bar", "!!binary aGk=",
+        "!<tag:x,2020:y> z",
         "!!set {a, b}", "!!map [1]", "!!seq {a: 1}", "!!str [1]", "!!python/tuple [1]",
     ]) func `Y-04 tags outside the core are errors, never actions`(value: String) throws {
         let error = try refusal("a: 1\nb: \(value)\n")
@@ -83,10 +86,14 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
         #expect(error.message.contains("tag"))
     }
 
-    @Test(arguments: [
-        [0x61, 0x3A, 0x00, 0x0A], [0x61, 0x3A, 0x20, 0xFF, 0x0A], [0xFF, 0xFE, 0x61, 0x00], [0xFE, 0xFF, 0x00, 0x61], [0xC3],
-        [0x61, 0x3A, 0x20, 0xED, 0xA0, 0x80], [0x61, 0x3A, 0x20, 0xC0, 0x80], [0x61, 0x00, 0x3A, 0x00], [0x61, 0x3A, 0x20, 0x07],
-    ] as [[UInt8]]) func `Y-05 NUL, invalid UTF-8 and UTF-16 are errors that name the file`(bytes: [UInt8]) throws {
+    @Test(
+        arguments: [
+            [0x61, 0x3A, 0x00, 0x0A], [0x61, 0x3A, 0x20, 0xFF, 0x0A], [0xFF, 0xFE, 0x61, 0x00],
+            [0xFE, 0xFF, 0x00, 0x61], [0xC3],
+            [0x61, 0x3A, 0x20, 0xED, 0xA0, 0x80], [0x61, 0x3A, 0x20, 0xC0, 0x80], [0x61, 0x00, 0x3A, 0x00],
+            [0x61, 0x3A, 0x20, 0x07],
+        ] as [[UInt8]]) func `Y-05 NUL, invalid UTF-8 and UTF-16 are errors that name the file`(bytes: [UInt8]) throws
+    {
         #expect(try refusal(bytes).location?.file == "MLproject")
     }
 
@@ -121,7 +128,8 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
             String(repeating: "{a: ", count: 20_000),
             String(repeating: "- ", count: 100_000) + "x",
             String(repeating: "? ", count: 20_000) + "x",
-            (0..<1_000).map { String(repeating: " ", count: $0) + "a:\n" }.joined() + String(repeating: " ", count: 1_000) + "x",
+            (0..<1_000).map { String(repeating: " ", count: $0) + "a:\n" }.joined()
+                + String(repeating: " ", count: 1_000) + "x",
             "a:\n  - &x [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n  - [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*x]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
         ]
         for text in cases {
@@ -166,7 +174,9 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
         var generator = SeededGenerator(seed: 11)
         let alphabet = Array("ab:-?[]{},&*!|>'\"%@`# \n\t<~01.\\xé\u{FEFF}".utf8) + [0xFF, 0x80, 0x00]
         for _ in 0..<20_000 {
-            let bytes = (0..<Int.random(in: 0...60, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? 0 }
+            let bytes = (0..<Int.random(in: 0...60, using: &generator)).map { _ in
+                alphabet.randomElement(using: &generator) ?? 0
+            }
             if let root = try? YAMLDocument(parsing: bytes, file: "f").root { _ = try? root.value().pythonText }
             _ = try? JSONDocument(parsing: bytes, file: "f")
         }

@@ -16,7 +16,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{", "[1,]", "{\"a\":1,}", "01", "1.", ".5", "+1", "1e", "nul", "'a'", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"",
+        "", "{", "[1,]", "{\"a\":1,}", "01", "1.", ".5", "+1", "1e", "nul", "'a'", "\"\\x\"", "\"\\u12\"",
+        "\"\\ud800\"", "\"\\udc00\"",
         "\"a\nb\"", "[1] 2", "{a: 1}", "NaN", "Infinity", "\"abc", "{\"a\" 1}", "// c\n1", "\u{0}",
     ]) func `what is not JSON is an error with its place`(text: String) throws {
         let error = #expect(throws: InvalidInput.self) { try JSONDocument(parsing: Array(text.utf8), file: "c.json") }
@@ -31,7 +32,9 @@ import Testing
 
     @Test func `nesting and size are limited`() throws {
         for text in [String(repeating: "[", count: 100_000), String(repeating: "{\"a\":", count: 100_000)] {
-            let error = #expect(throws: InvalidInput.self) { try JSONDocument(parsing: Array(text.utf8), file: "c.json") }
+            let error = #expect(throws: InvalidInput.self) {
+                try JSONDocument(parsing: Array(text.utf8), file: "c.json")
+            }
             #expect(error?.description.contains("nested deeper than 64") == true)
         }
         let deep = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)

@@ -22,7 +22,8 @@ import Testing
     }
 
     private func printed(_ value: String) -> String {
-        guard let root = try? YAMLDocument(parsing: Array("v: \(value)".utf8), file: "f").root, let value = try? root["v"]?.value()
+        guard let root = try? YAMLDocument(parsing: Array("v: \(value)".utf8), file: "f").root,
+            let value = try? root["v"]?.value()
         else { return "ERROR" }
         return value.pythonText
     }
