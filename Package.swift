@@ -147,7 +147,9 @@ let package = Package(
                 systemPackage,
             ]),
         tests("Artifacts", ["Artifacts", "Processes", "Files", "TestSupport", systemPackage]),
-        tests("Projects", resources: [.copy("Golden")], ["Projects", "Documents", "Artifacts", "Git", "Files", "TestSupport", systemPackage]),
+        tests(
+            "Projects", resources: [.copy("Golden")],
+            ["Projects", "Documents", "Artifacts", "Git", "Files", "TestSupport", systemPackage]),
         tests(
             "Environments", resources: [.copy("Golden")],
             ["Environments", "Diagnostics", "Documents", "Processes", "Files", "TestSupport", systemPackage]),
