@@ -1,5 +1,6 @@
 import Diagnostics
 import Documents
+import Glibc
 import Testing
 
 /// The tree a YAML text is read as.
@@ -115,9 +116,9 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
         var doubling = "a0: &a0 {k: v}\n"
         for level in 1...30 { doubling += "a\(level): &a\(level) {l: *a\(level - 1), r: *a\(level - 1)}\n" }
         for bomb in [laughs, doubling] {
-            let start = ContinuousClock.now
+            let start = ProcessorTime.now
             #expect(try refusal(bomb).message.contains("100000 values"))
-            #expect(start.duration(to: .now) < .seconds(1))
+            #expect(start.elapsed < .seconds(1))
         }
     }
 
@@ -133,11 +134,11 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
             "a:\n  - &x [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n  - [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*x]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
         ]
         for text in cases {
-            let start = ContinuousClock.now
+            let start = ProcessorTime.now
             let error = try refusal(text)
             #expect(error.message.contains("nested deeper"))
             #expect(error.location?.line != nil)
-            #expect(start.duration(to: .now) < .seconds(1))
+            #expect(start.elapsed < .seconds(1))
         }
     }
 
@@ -152,9 +153,9 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
             let aliases = Array(repeating: "*a\(level - 1)", count: 20).joined(separator: ", ")
             text += "a\(level): &a\(level) {<<: [\(aliases)], n\(level): 1}\n"
         }
-        let start = ContinuousClock.now
+        let start = ProcessorTime.now
         #expect(try refusal(text).message.contains("values"))
-        #expect(start.duration(to: .now) < .seconds(1))
+        #expect(start.elapsed < .seconds(1))
     }
 
     @Test func `Y-09 a file over the limit is refused by its size`() throws {
@@ -164,9 +165,9 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
 
     @Test(.timeLimit(.minutes(1))) func `Y-09 a file of many values is read in bounded time`() throws {
         let text = (0..<20_000).map { "p\($0): {type: float}\n" }.joined()
-        let start = ContinuousClock.now
+        let start = ProcessorTime.now
         #expect(try node(text).mapping?.count == 20_000)
-        #expect(start.duration(to: .now) < .seconds(5))
+        #expect(start.elapsed < .seconds(5))
         #expect(try refusal((0..<50_000).map { "p\($0): [1]\n" }.joined()).message.contains("values"))
     }
 
@@ -181,6 +182,19 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
             _ = try? JSONDocument(parsing: bytes, file: "f")
         }
     }
+}
+
+/// Processor time of this thread: what a test may cost must not depend on what else the machine does.
+struct ProcessorTime {
+    private let time: Duration
+
+    static var now: ProcessorTime {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return ProcessorTime(time: .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec))
+    }
+
+    var elapsed: Duration { Self.now.time - time }
 }
 
 /// Numbers that are the same in every run (SplitMix64).

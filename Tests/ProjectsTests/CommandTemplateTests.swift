@@ -30,8 +30,8 @@ private let hostile = [
             "show {v}", "show -- {v}", "x={v}; show \"$x\"", "show {v} | cat", "(show {v})",
             "for i in 1; do show {v}; done", "if true; then show {v}; fi", "show <<< x {v}",
         ])
-    func `C-01 values arrive unchanged as one argument`(template: String) throws {
-        let outcomes = try Bash.run(try hostile.map { try rendered(template, ["v": $0]) })
+    func `C-01 values arrive unchanged as one argument`(template: String) async throws {
+        let outcomes = try await Bash.run(try hostile.map { try rendered(template, ["v": $0]) })
         for (value, outcome) in zip(hostile, outcomes) {
             #expect(outcome.calls.last?.last == value)
             #expect(outcome.calls.count == 1)
@@ -39,7 +39,7 @@ private let hostile = [
         }
     }
 
-    @Test(.timeLimit(.minutes(2))) func `C-01 random values arrive unchanged as one argument`() throws {
+    @Test(.timeLimit(.minutes(2))) func `C-01 random values arrive unchanged as one argument`() async throws {
         var generator = SeededGenerator(seed: 1)
         let alphabet = Array("ab 01'\"`$(){}[]<>|&;\\*?~!#-=%@+:,./^\n\t\r_é😀\u{1}\u{7F}")
         // Many to a command, since starting bash takes most of the time.
@@ -55,16 +55,16 @@ private let hostile = [
         let commands = try groups.map { values in
             try rendered(template, Dictionary(uniqueKeysWithValues: values.enumerated().map { ("v\($0)", $1) }))
         }
-        for (values, outcome) in zip(groups, try Bash.run(commands)) {
+        for (values, outcome) in zip(groups, try await Bash.run(commands)) {
             #expect(outcome.calls == values.map { [$0, "x\($0)y"] })
             #expect(outcome.created.isEmpty)
         }
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `C-01 C-06 a long value arrives whole, and one the system cannot pass is refused`() throws {
+    func `C-01 C-06 a long value arrives whole, and one the system cannot pass is refused`() async throws {
         let long = String(repeating: "é'", count: 16_000)
-        #expect(try Bash.arguments(of: rendered("show {v}", ["v": long])) == [long])
+        #expect(try await Bash.arguments(of: rendered("show {v}", ["v": long])) == [long])
         let error = #expect(throws: InvalidInput.self) {
             try rendered("show {v}", ["v": String(repeating: "x", count: 131_072)])
         }
@@ -211,10 +211,10 @@ private let hostile = [
         arguments: [
             "show x # trains", "show x\n", "show x\n# comment\n\n", "show \\\n x \\\n", "show x <<EOF\n--k\nEOF\n",
             "show x;", "true\nshow x",
-        ]) func `C-03 arrive as two words each, whatever they hold`(template: String) throws
+        ]) func `C-03 arrive as two words each, whatever they hold`(template: String) async throws
     {
         let extras = [("k", "a b"), ("l-m", "$(touch PWNED)"), ("n o", "'\n"), ("p", ""), ("-", "#")]
-        let arguments = try Bash.arguments(of: try rendered(template, [:], extras: extras))
+        let arguments = try await Bash.arguments(of: try rendered(template, [:], extras: extras))
         #expect(arguments == ["x", "--k", "a b", "--l-m", "$(touch PWNED)", "--n o", "'\n", "--p", "", "---", "#"])
     }
 }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Files
+import Glibc
 import Projects
 import SystemPackage
 import Testing
@@ -26,4 +27,17 @@ struct ProjectFixture {
         let error = #expect(throws: InvalidInput.self) { try Project(loading: root) }
         return try #require(error).diagnostics.map(\.description)
     }
+}
+
+/// Processor time of this thread: what a test may cost must not depend on what else the machine does.
+struct ProcessorTime {
+    private let time: Duration
+
+    static var now: ProcessorTime {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return ProcessorTime(time: .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec))
+    }
+
+    var elapsed: Duration { Self.now.time - time }
 }
