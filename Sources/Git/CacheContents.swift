@@ -26,6 +26,8 @@ extension GitCache {
         var entries: [GitCacheEntry] = []
         for key in try names(in: root.appending("mirrors")) {
             let folder = mirror(key)
+            // A failed first fetch leaves only the lock and the URL.
+            guard fileStatus(folder.appending("repository")) != nil else { continue }
             entries.append(
                 GitCacheEntry(
                     kind: .mirror, url: url(ofKey: key), path: folder, bytes: size(of: folder),
@@ -76,6 +78,13 @@ extension GitCache {
             try remove(entry.path)
             withExtendedLifetime(lock) {}
             removed.append(entry)
+        }
+        for key in try names(in: root.appending("mirrors")) where fileStatus(mirror(key).appending("repository")) == nil
+        {
+            if let lock = try? FileLock.attempt(mirror(key).appending("lock")) {
+                try remove(mirror(key))
+                withExtendedLifetime(lock) {}
+            }
         }
         return removed
     }

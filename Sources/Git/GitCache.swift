@@ -84,7 +84,7 @@ package struct GitCache: Sendable {
     // MARK: Layout
 
     /// A file name for a location: readable, with a digest that makes it unique.
-    static func key(of location: GitLocation) -> String {
+    package static func key(of location: GitLocation) -> String {
         let digest = SHA256.hash(data: Array(location.cacheKey.utf8)).prefix(10).map(hexadecimal).joined()
         let name = location.path.split(separator: "/").last.map(String.init) ?? ""
         let readable = "\(location.host)-\(name)".map { character in

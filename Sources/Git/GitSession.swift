@@ -70,7 +70,7 @@ struct GitSession {
         let login = (answers[server] ?? nil) ?? (location.isSameServer(as: named) ? logins.known(for: named) : nil)
         do {
             let origin = try origin(of: location, login: login)
-            return try await worker.run(GitRequest(operation(origin), limits: limits), progress: progress)
+            return try await run(GitRequest(operation(origin), limits: limits), location)
         } catch let failure as GitFailure
             where failure.kind == .authentication && mayShowSecrets(to: location) && answers[server] == nil
         {
@@ -79,7 +79,25 @@ struct GitSession {
             try Task.checkCancellation()
             guard let stored, stored != login else { throw failure }
             let origin = try origin(of: location, login: stored)
-            return try await worker.run(GitRequest(operation(origin), limits: limits), progress: progress)
+            return try await run(GitRequest(operation(origin), limits: limits), location)
+        }
+    }
+
+    /// Runs the worker; one that was ended by force leaves a half-made mirror, which is removed at once unless somebody else is at it.
+    private func run(_ request: GitRequest, _ location: GitLocation) async throws -> [GitEvent] {
+        do {
+            return try await worker.run(request, progress: progress)
+        } catch {
+            let folder = cache.mirror(GitCache.key(of: location))
+            if let lock = try? FileLock.attempt(folder.appending("lock")),
+                let directory = try? Directory(opening: folder)
+            {
+                for entry in (try? directory.list()) ?? [] where entry.name.hasPrefix("new-") {
+                    if let path = try? RelativePath(entry.name) { try? directory.remove(path) }
+                }
+                withExtendedLifetime(lock) {}
+            }
+            throw error
         }
     }
 

@@ -92,7 +92,7 @@ private func relativeLocation(_ url: String, of name: String, parent: GitLocatio
         switch part {
         case ".": continue
         case "..":
-            guard components.popLast() != nil, !components.isEmpty || !isAbsolute else {
+            guard components.popLast() != nil else {
                 throw refusal(name, "has the URL '\(url)', which leaves the server")
             }
         default: components.append(String(part))

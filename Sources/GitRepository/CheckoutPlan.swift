@@ -6,7 +6,7 @@ struct CheckoutPlan {
         case file(name: [UInt8], id: ObjectID, isExecutable: Bool)
         case link(name: [UInt8], id: ObjectID)
         /// An empty folder, for a submodule.
-        case submodule(name: [UInt8])
+        case submodule(name: [UInt8], id: ObjectID)
         case enter(name: [UInt8])
         case leave
     }
@@ -70,7 +70,7 @@ struct CheckoutPlan {
             guard summary.submodules.count <= limits.submodules else {
                 throw GitFailure(.sizeLimit, "the repository has more than \(limits.submodules) submodules")
             }
-            steps.append(.submodule(name: entry.name))
+            steps.append(.submodule(name: entry.name, id: entry.id))
         case .folder:
             steps.append(.enter(name: entry.name))
             try add(entry.id, path: path + [entry.shownName], objects)

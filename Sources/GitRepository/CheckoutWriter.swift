@@ -41,8 +41,9 @@ final class CheckoutWriter {
                 try objects.read(id) { try writeFile(name, id, $1, isExecutable: isExecutable) }
             case .link(let name, let id):
                 try objects.read(id) { try writeLink(name, id, $1) }
-            case .submodule(let name):
+            case .submodule(let name, let id):
                 try makeFolder(name)
+                index.append(IndexEntry(path: fullPath(name), id: id, mode: 0o160000, status: stat()))
             case .enter(let name):
                 try makeFolder(name)
                 try enter(name)
@@ -106,16 +107,14 @@ final class CheckoutWriter {
     private var current: Int32 { folders.last?.rawValue ?? -1 }
 
     private func note(_ name: [UInt8], _ id: ObjectID, mode: UInt32, _ status: stat, bytes: Int) {
-        let full = Array((path + [name]).joined(separator: [0x2F]))
-        index.append(IndexEntry(path: full, id: id, mode: mode, status: status))
+        index.append(IndexEntry(path: fullPath(name), id: id, mode: mode, status: status))
         progress.done += 1
         progress.bytes += bytes
         report(progress)
     }
 
-    private func shown(_ name: [UInt8]) -> String {
-        String(decoding: Array((path + [name]).joined(separator: [0x2F])), as: UTF8.self)
-    }
+    private func fullPath(_ name: [UInt8]) -> [UInt8] { Array((path + [name]).joined(separator: [0x2F])) }
+    private func shown(_ name: [UInt8]) -> String { String(decoding: fullPath(name), as: UTF8.self) }
 
     private func failure(_ operation: String, _ name: [UInt8]) -> any Error {
         let reason = Errno(rawValue: errno)

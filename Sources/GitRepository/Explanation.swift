@@ -22,6 +22,14 @@ func explained(_ error: GitError, server: GitRemote, _ conversation: Conversatio
             .untrustedServer, "no trusted connection to '\(place)': \(text)",
             remedy: "check the host name and its certificate")
     }
+    if text.contains("too many objects") {
+        return GitFailure(.sizeLimit, "'\(place)' sends more objects than are allowed")
+    }
+    if isDamage(error) {
+        return GitFailure(
+            .damaged, "'\(place)' sent something that is no sound git data: \(text)",
+            remedy: "try again; if it stays, the repository on the server is damaged")
+    }
     if text.contains("status code: 404") || text.contains("not exported") || text.contains("not found") {
         return GitFailure(.notFound, "there is no git repository at '\(place)'", remedy: "check the URL (\(text))")
     }
@@ -33,11 +41,6 @@ func explained(_ error: GitError, server: GitRemote, _ conversation: Conversatio
         return GitFailure(
             .network, "'\(place)' answers, but not as a git server: \(text)",
             remedy: "give the URL that 'git clone' takes, not that of a web page")
-    }
-    if isDamage(error) {
-        return GitFailure(
-            .damaged, "'\(place)' sent something that is no sound git data: \(text)",
-            remedy: "try again; if it stays, the repository on the server is damaged")
     }
     return GitFailure(.network, "cannot fetch from '\(place)': \(text)", remedy: "check the URL and the network")
 }

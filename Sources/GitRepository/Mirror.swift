@@ -44,10 +44,9 @@ struct Mirror {
         for entry in try folder.list() where entry.name.hasPrefix(Self.newPrefix) {
             try folder.remove(RelativePath(entry.name))
         }
-        if discardingOld { try folder.remove(RelativePath(Self.finalName)) }
-        isNew = !Self.exists(path)
+        // An old mirror that is thought to be damaged stays until there is a whole new one.
+        isNew = discardingOld || !Self.exists(path)
         if isNew {
-            try folder.remove(RelativePath(Self.finalName))
             repositoryName = Self.newPrefix + randomName()
             try folder.makeDirectory(RelativePath(repositoryName))
             try makeRepository(
@@ -81,10 +80,16 @@ struct Mirror {
         try add(ids.map { "\($0) refs/swiftflow/\($0)" }, to: repository.appending("packed-refs"))
         if let shallow { try add(["\(shallow)"], to: repository.appending("shallow")) }
         guard isNew else { return }
-        let source = folder.path.appending(repositoryName)
-        let target = folder.path.appending(Self.finalName)
-        let result = unsafe source.withPlatformString { source in
-            unsafe target.withPlatformString { unsafe rename(source, $0) }
+        let discarded = Self.newPrefix + randomName()
+        if try folder.status(RelativePath(Self.finalName)) != nil { try move(Self.finalName, to: discarded) }
+        try move(repositoryName, to: Self.finalName)
+        try folder.remove(RelativePath(discarded))
+    }
+
+    private func move(_ old: String, to new: String) throws(FileError) {
+        let target = folder.path.appending(new)
+        let result = unsafe folder.path.appending(old).withPlatformString { old in
+            unsafe target.withPlatformString { unsafe rename(old, $0) }
         }
         guard result == 0 else { throw FileError("put in place", target.string, Errno(rawValue: errno)) }
     }

@@ -110,7 +110,9 @@ struct Resolver {
         try remote.download(["refs/heads/*", "refs/tags/*"])
         let objects = try repository.objects()
         try mirror.commit(wanted.values.filter { objects.contains($0) })
-        return try commit(abbreviated: version, in: objects, place: server.url) {
+        // The mirror may just have got its place, so what was opened before no longer finds its packs.
+        let placed = try Mirror.read(self.mirror)
+        return try commit(abbreviated: version, in: placed.objects(), place: server.url) {
             noSuchVersion(version, server.url, offer)
         }
     }
