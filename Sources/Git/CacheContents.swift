@@ -22,7 +22,11 @@ package struct GitCacheEntry: Sendable, Hashable {
 
 extension GitCache {
     /// Everything in the cache, the most recently used first.
-    package func entries() throws -> [GitCacheEntry] {
+    package func entries() async throws -> [GitCacheEntry] {
+        try await offThePool { try findEntries() }
+    }
+
+    private func findEntries() throws -> [GitCacheEntry] {
         var entries: [GitCacheEntry] = []
         for key in try names(in: root.appending("mirrors")) {
             let folder = mirror(key)
@@ -59,8 +63,12 @@ extension GitCache {
         let catalogue = try await FileLock.acquire(lockPath)
         defer { withExtendedLifetime(catalogue) {} }
         let limit = age.map { now - $0.components.seconds } ?? Int64.max
+        return try await offThePool { try removeUnused(since: limit) }
+    }
+
+    private func removeUnused(since limit: Int64) throws -> [GitCacheEntry] {
         var removed: [GitCacheEntry] = []
-        let all = try entries()
+        let all = try findEntries()
         for entry in all where entry.lastUsed <= limit {
             guard case .checkout = entry.kind, let lease = try? FileLock.attempt(FilePath("\(entry.path).lock")) else {
                 continue

@@ -66,7 +66,11 @@ struct CheckoutSlot: Sendable {
     /// Puts the finished checkout in place of an older one.
     func finishBuilding(_ building: String, _ manifest: CheckoutManifest) throws {
         let directory = try Directory(opening: folder)
-        try directory.writeFile(RelativePath(building).appending("manifest"), Array(manifest.text.utf8))
+        // Not synced, like the files it describes: after a power failure it does not fit them, and the checkout is written anew.
+        let flags = O_WRONLY | O_CREAT | O_EXCL
+        let file = try directory.open(RelativePath(building).appending("manifest"), flags: flags)
+        defer { try? file.close() }
+        try file.writeAll(manifest.text.utf8)
         let discarded = name + Self.discardedMark + randomName()
         if fileStatus(place) != nil { try move(name, to: discarded) }
         try move(building, to: name)

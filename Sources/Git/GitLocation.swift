@@ -6,7 +6,7 @@ package import SystemPackage
 ///
 /// Reading one refuses everything that git's own programs might take for an option, a helper or a command (rule R10 of the design), before any library
 /// sees it. A user name and password are kept apart from the rest, in `login`.
-package struct GitLocation: Sendable, Hashable {
+package struct GitLocation: Sendable, Hashable, CustomStringConvertible {
     package enum Transport: String, Sendable, Hashable {
         case https, http, ssh, git
         /// A folder; only the operator can name one, never a repository.
@@ -75,6 +75,8 @@ package struct GitLocation: Sendable, Hashable {
         default: "\(transport.rawValue)://\(authority)\(path)"
         }
     }
+
+    package var description: String { url }
 
     /// Two spellings of one place have the same key; no secret is in it.
     var cacheKey: String {

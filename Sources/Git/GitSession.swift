@@ -142,24 +142,27 @@ struct GitSession {
         let key = GitCache.key(of: named)
         let folder = cache.checkouts(key).appending(commit)
         let slot = try await CheckoutSlot.take(in: folder, cache: cache)
-        if let manifest = slot.usableManifest() {
+        if let manifest = try await offThePool({ slot.usableManifest() }) {
             return GitCheckout(
                 directory: slot.source, commit: commit, branch: branch, url: named.url,
                 warnings: manifest.warnings.map { Diagnostic(.warning, $0) }, isReused: true, lease: slot.lease)
         }
-        let building = try slot.startBuilding()
+        let building = try await offThePool { try slot.startBuilding() }
         do {
             let source = slot.source(of: building)
             let warnings = try await writeAll(commit, into: source)
             try Task.checkCancellation()
-            let manifest = CheckoutManifest(
-                url: named.url, commit: commit, warnings: warnings, state: try folderState(source))
-            try slot.finishBuilding(building, manifest)
+            let url = named.url
+            try await offThePool {
+                let manifest = CheckoutManifest(
+                    url: url, commit: commit, warnings: warnings, state: try folderState(source))
+                try slot.finishBuilding(building, manifest)
+            }
             return GitCheckout(
                 directory: slot.source, commit: commit, branch: branch, url: named.url,
                 warnings: warnings.map { Diagnostic(.warning, $0) }, isReused: false, lease: slot.lease)
         } catch {
-            slot.abandon(building)
+            try? await offThePool { slot.abandon(building) }
             throw error
         }
     }
@@ -186,9 +189,10 @@ struct GitSession {
                 throw GitFailure(
                     failure.kind, "the submodule '\(path)': \(failure.message)", remedy: failure.remedy)
             }
-            limits.files -= summary.files
-            limits.checkoutBytes -= summary.bytes
-            pointers += summary.pointerFiles
+            // The worker reads hostile data, so its numbers are not trusted to be sensible.
+            limits.files -= min(max(0, summary.files), limits.files)
+            limits.checkoutBytes -= min(max(0, summary.bytes), limits.checkoutBytes)
+            pointers &+= summary.pointerFiles
             let (wanted, left) = try submodules(
                 text: summary.submoduleText, found: summary.submodules, parent: item.location)
             warnings += left

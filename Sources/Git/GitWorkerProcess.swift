@@ -16,13 +16,20 @@ struct GitWorkerProcess: Sendable {
         _ request: GitRequest, patience: Duration? = nil, progress: @escaping @Sendable (GitProgress) -> Void
     ) async throws -> [GitEvent] {
         let program = try workerProgram(environment)
+        let question = try request.json()
+        // What a pipe holds at once: the worker reads only after it has started.
+        guard question.count < 65_536 else {
+            throw GitFailure(
+                .refused, "the request to the git worker is too large",
+                remedy: "shorten the lines for this server in ssh's known_hosts")
+        }
         let (lines, continuation) = AsyncStream.makeStream(of: [UInt8].self, bufferingPolicy: .bufferingNewest(10_000))
         let splitter = Mutex(LineSplitter())
         let errors = Mutex<[UInt8]>([])
         let process = try await starter.start(
             ProcessSpecification(
                 executable: program, arguments: [], environment: workerEnvironment, workingDirectory: "/",
-                standardInput: .bytes(try request.json()),
+                standardInput: .bytes(question),
                 output: OutputHandling { stream, bytes in
                     let copy = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
                     if stream == .standardOutput {

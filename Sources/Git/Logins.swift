@@ -30,7 +30,9 @@ struct LoginSource: Sendable {
         guard location.transport == .https || location.transport == .http,
             let git = findExecutable("git", searchPath: environment["PATH"])
         else { return nil }
-        var environment = environment.filter { !$0.key.hasPrefix("GIT_") || $0.key.hasPrefix("GIT_CONFIG") }
+        var environment = environment.filter { name, _ in
+            !name.hasPrefix("SWIFTFLOW_") && (!name.hasPrefix("GIT_") || name.hasPrefix("GIT_CONFIG"))
+        }
         // An empty value keeps git from trying SSH_ASKPASS, and with it from opening a window.
         environment["GIT_ASKPASS"] = ""
         environment["GIT_TERMINAL_PROMPT"] = "0"

@@ -17,6 +17,11 @@ func checkOut(_ order: GitCheckoutOrder, limits: GitLimits, report: @escaping (G
     let mirror = try Mirror.read(order.mirror)
     let objects = try mirror.objects()
     do {
+        guard try objects.header(of: commit).kind == .commit else {
+            throw GitFailure(
+                .noSuchVersion, "'\(commit)' in '\(order.shownURL)' is no commit",
+                remedy: "give a branch, tag or commit")
+        }
         return try write(commit, order, objects, limits: limits, report: report)
     } catch let error as GitError {
         throw GitFailure(

@@ -48,7 +48,8 @@ func explained(_ error: GitError, server: GitRemote, _ conversation: Conversatio
 /// Whether an error means broken objects rather than a broken connection.
 func isDamage(_ error: GitError) -> Bool {
     [
-        GIT_ERROR_ODB, GIT_ERROR_INDEXER, GIT_ERROR_ZLIB, GIT_ERROR_OBJECT, GIT_ERROR_REFERENCE, GIT_ERROR_NOMEMORY,
+        GIT_ERROR_ODB, GIT_ERROR_REPOSITORY, GIT_ERROR_CONFIG, GIT_ERROR_INDEXER, GIT_ERROR_ZLIB, GIT_ERROR_OBJECT,
+        GIT_ERROR_REFERENCE, GIT_ERROR_NOMEMORY,
         GIT_ERROR_SHA,
     ]
     .contains(where: error.comes)

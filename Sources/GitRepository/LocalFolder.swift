@@ -41,6 +41,11 @@ private func openFolder(_ folder: String) throws -> Repository {
                 .file, "the repository '\(folder)' belongs to another user (\(owner))",
                 remedy: "clone it, or run as that user")
         }
+        if error.message.contains("unsupported extension") {
+            throw GitFailure(
+                .refused, "the repository '\(folder)' uses a format that is not supported: \(error.message)",
+                remedy: "use a clone in git's standard format (SHA-1, files)")
+        }
         let around = (try? Repository(around: folder))?.workTree
         throw GitFailure(
             .notFound, "'\(folder)' is not a git repository, so it has no versions",
@@ -91,8 +96,7 @@ private func find(
         return Resolver.Answer(commit: try peeled(tag, objects))
     }
     if isHexadecimal(version), (4...40).contains(version.utf8.count),
-        let found = try? commit(
-            abbreviated: version, in: objects, place: folder, orElse: { emptyRepository(folder) })
+        let found = try commit(abbreviated: version, in: objects, place: folder)
     {
         return Resolver.Answer(commit: found)
     }

@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import SystemPackage
 
 /// Writes the few files that make a folder a git repository: no hooks, no templates, no configuration of anybody's.
@@ -9,6 +10,12 @@ import SystemPackage
 func makeRepository(
     in folder: Directory, head: String, isBare: Bool, originURL: String?, alternates: String?, isShallow: Bool
 ) throws {
+    // Not synced: a mirror's first references are, later, and a checkout is checked before it is used again.
+    func write(_ name: String, _ text: String) throws {
+        let file = try folder.open(RelativePath(name), flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+        defer { try? file.close() }
+        try file.writeAll(text.utf8)
+    }
     for name in ["objects", "objects/info", "objects/pack", "refs", "refs/heads", "refs/tags"] {
         try folder.makeDirectory(RelativePath(name), mode: 0o755)
     }
@@ -17,13 +24,13 @@ func makeRepository(
         configuration += "[remote \"origin\"]\n\turl = \(quoted(originURL))\n"
         configuration += "\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
     }
-    try folder.writeFile(RelativePath("config"), Array(configuration.utf8), mode: 0o644)
+    try write("config", configuration)
     if let alternates {
-        try folder.writeFile(RelativePath("objects/info/alternates"), Array("\(alternates)\n".utf8), mode: 0o644)
+        try write("objects/info/alternates", "\(alternates)\n")
     }
-    if isShallow { try folder.writeFile(RelativePath("shallow"), Array("\(head)\n".utf8), mode: 0o644) }
+    if isShallow { try write("shallow", "\(head)\n") }
     // Last, since a folder without HEAD is no repository.
-    try folder.writeFile(RelativePath("HEAD"), Array("\(head)\n".utf8), mode: 0o644)
+    try write("HEAD", "\(head)\n")
 }
 
 /// A value of a git configuration file.

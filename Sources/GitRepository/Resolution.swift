@@ -112,9 +112,10 @@ struct Resolver {
         try mirror.commit(wanted.values.filter { objects.contains($0) })
         // The mirror may just have got its place, so what was opened before no longer finds its packs.
         let placed = try Mirror.read(self.mirror)
-        return try commit(abbreviated: version, in: placed.objects(), place: server.url) {
-            noSuchVersion(version, server.url, offer)
+        guard let found = try commit(abbreviated: version, in: placed.objects(), place: server.url) else {
+            throw noSuchVersion(version, server.url, offer)
         }
+        return found
     }
 
     private func defaultBranch(_ offer: Remote.Advertisement, _ server: GitRemote) throws -> (String, ObjectID) {
@@ -160,21 +161,20 @@ func peeled(_ id: ObjectID, _ objects: borrowing ObjectDatabase) throws -> Objec
     throw damaged("the tag \(id) leads nowhere")
 }
 
-/// The one commit whose id begins with `text`.
-func commit(
-    abbreviated text: String, in objects: borrowing ObjectDatabase, place: String, orElse missing: () -> GitFailure
-) throws -> ObjectID {
+/// The one commit whose id begins with `text`; nil when there is none.
+///
+/// - Throws: `GitFailure` when there are several.
+func commit(abbreviated text: String, in objects: borrowing ObjectDatabase, place: String) throws -> ObjectID? {
     if let id = ObjectID(hex: text) {
-        guard objects.contains(id) else { throw missing() }
+        guard objects.contains(id) else { return nil }
         return try peeled(id, objects)
     }
     let candidates = try objects.commits(withPrefix: text.lowercased())
-    guard let first = candidates.first else { throw missing() }
-    guard candidates.count == 1 else {
+    guard candidates.count <= 1 else {
         let shown = candidates.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
         throw GitFailure(
             .noSuchVersion, "'\(text)' is the beginning of \(candidates.count) commits of '\(place)': \(shown)",
             remedy: "give more digits")
     }
-    return first
+    return candidates.first
 }

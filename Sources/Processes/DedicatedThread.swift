@@ -16,7 +16,7 @@ private final class ThreadBody {
 /// Signals are left to the other threads. The thread ends with `body`; nobody joins it.
 ///
 /// - Returns: whether there is such a thread now; the system may have reached its limit.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+package func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
     var attributes = pthread_attr_t()
     unsafe pthread_attr_init(&attributes)
     defer { unsafe pthread_attr_destroy(&attributes) }

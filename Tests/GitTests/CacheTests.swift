@@ -24,7 +24,7 @@ import Testing
             #expect(try text(checkout.directory.appending("b/c")) == "c")
         }
         #expect(fixture.leftovers() == [])
-        #expect(try fixture.cache.entries().filter { $0.kind == .mirror }.count == 1)
+        #expect(try await fixture.cache.entries().filter { $0.kind == .mirror }.count == 1)
         await daemon.stop()
     }
 
@@ -94,14 +94,14 @@ import Testing
 
     @Test func `entries show what is there, prune removes what nobody uses`() async throws {
         let fixture = try CacheFixture()
-        #expect(try fixture.cache.entries() == [])
+        #expect(try await fixture.cache.entries() == [])
         #expect(try await fixture.cache.prune() == [])
         try await fixture.git.makeRepository("one.git")
         try await fixture.git.makeRepository("two.git")
         let daemon = try await GitDaemon.start(fixture.git)
         let held = try await fixture.checkout(daemon.url("one.git"))
         do { _ = try await fixture.checkout(daemon.url("two.git")) }
-        let entries = try fixture.cache.entries()
+        let entries = try await fixture.cache.entries()
         #expect(entries.count == 4)
         #expect(Set(entries.map(\.url)) == [daemon.url("one.git"), daemon.url("two.git")])
         #expect(entries.allSatisfy { $0.bytes > 0 })
@@ -117,7 +117,7 @@ import Testing
         _ = consume held
         let later = try await fixture.cache.prune(unusedFor: .seconds(60), now: currentTime() + 3600)
         #expect(later.count == 2)
-        #expect(try fixture.cache.entries() == [])
+        #expect(try await fixture.cache.entries() == [])
         await daemon.stop()
     }
 

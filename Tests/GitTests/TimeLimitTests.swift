@@ -1,6 +1,7 @@
 import Diagnostics
 import Files
 import Git
+import Processes
 import SystemPackage
 import TestSupport
 import Testing
@@ -144,10 +145,14 @@ import Testing
             _ = connection.receive()
             connection.send(Self.packet("NAK\n") + pack)
         }
-        let failure = try await failure { _ = try await fixture.checkout("git://127.0.0.1:\(server.port)/x") }
+        let measured = MeasuringStarter(base: fixture.git.starter)
+        let location = try GitLocation("git://127.0.0.1:\(server.port)/x", relativeTo: "/")
+        let failure = try await failure { _ = try await fixture.cache.checkout(location, starter: measured) }
         #expect([.damaged, .network, .sizeLimit].contains(failure.kind), "\(name): \(failure)")
+        #expect(measured.peaks.all.count == 1)
+        #expect(measured.peaks.all.allSatisfy { $0 < 200 << 20 }, "\(measured.peaks.all)")
         #expect(fixture.leftovers() == [])
-        #expect(try fixture.cache.entries().allSatisfy { $0.bytes < 1 << 20 })
+        #expect(try await fixture.cache.entries().allSatisfy { $0.bytes < 1 << 20 })
         server.stop()
     }
 
@@ -197,5 +202,30 @@ import Testing
         // Waiting for another process, or working, is no silence.
         #expect(run(3000, connected: false, phase: .waiting) { _ in 0 } == nil)
         #expect(run(3000, connected: true, phase: .writing) { _ in 0 } == nil)
+    }
+}
+
+/// Starts real processes and notes the most memory each has used.
+private struct MeasuringStarter: ProcessStarter {
+    let base: any ProcessStarter
+    let peaks = Collected<Int64>()
+
+    func start(_ specification: ProcessSpecification) async throws -> any RunningProcess {
+        Measured(base: try await base.start(specification), peaks: peaks)
+    }
+
+    private struct Measured: RunningProcess {
+        let base: any RunningProcess
+        let peaks: Collected<Int64>
+
+        var processID: Int32 { base.processID }
+        func stop(grace: Duration) async { await base.stop(grace: grace) }
+        func signal(_ number: Int32) async { await base.signal(number) }
+
+        func wait() async -> ProcessEnd {
+            let end = await base.wait()
+            peaks.add(end.peakMemory)
+            return end
+        }
     }
 }
