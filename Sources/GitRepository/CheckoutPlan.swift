@@ -20,6 +20,8 @@ struct CheckoutPlan {
     init(_ commit: ObjectID, in objects: borrowing ObjectDatabase, limits: GitLimits) throws {
         self.limits = limits
         let tree = try headerID("tree", of: objects.bytes(of: commit, .commit, limit: 16 << 20))
+        var counted: [ObjectID: Int] = [:]
+        try checkCount(of: tree, depth: 0, &counted, objects)
         try add(tree, path: [], objects)
         if let submoduleFile {
             let (_, size) = try objects.header(of: submoduleFile)
@@ -34,6 +36,28 @@ struct CheckoutPlan {
         }
     }
 
+    /// Counts what a tree stands for by looking at each different tree once, so that trees of equal trees cost nothing.
+    @discardableResult
+    private func checkCount(
+        of tree: ObjectID, depth: Int, _ counted: inout [ObjectID: Int], _ objects: borrowing ObjectDatabase
+    ) throws -> Int {
+        if let known = counted[tree] { return known }
+        // Recursion is bounded by the depth limit, which `add` reports with the path; a shallower sight of this tree counts it whole.
+        guard depth <= limits.depth else { return 0 }
+        var count = 0
+        for entry in try treeEntries(objects.bytes(of: tree, .tree, limit: 64 << 20)) {
+            count += 1
+            if entry.kind == .folder { count += try checkCount(of: entry.id, depth: depth + 1, &counted, objects) }
+            guard count <= limits.files else { throw tooManyFiles }
+        }
+        counted[tree] = count
+        return count
+    }
+
+    private var tooManyFiles: GitFailure {
+        GitFailure(.sizeLimit, "the repository has more than \(limits.files) files and folders in one version")
+    }
+
     private mutating func add(_ tree: ObjectID, path: [String], _ objects: borrowing ObjectDatabase) throws {
         guard path.count <= limits.depth else {
             throw GitFailure(.sizeLimit, "the repository has more than \(limits.depth) folders inside each other")
@@ -41,10 +65,7 @@ struct CheckoutPlan {
         // Recursion is bounded by the depth limit.
         for entry in try treeEntries(objects.bytes(of: tree, .tree, limit: 64 << 20)) {
             entryCount += 1
-            guard entryCount <= limits.files else {
-                throw GitFailure(
-                    .sizeLimit, "the repository has more than \(limits.files) files and folders in one version")
-            }
+            guard entryCount <= limits.files else { throw tooManyFiles }
             let shown = (path + [entry.shownName]).joined(separator: "/")
             if let reason = objection(toName: entry.name) {
                 throw GitFailure(.damaged, "the repository contains the name '\(shown)', which \(reason)")
