@@ -134,12 +134,12 @@ let package = Package(
             "TestSupport", path: "Tests/Support",
             ["Diagnostics", "Environments", "Files", "Processes", "Tracking", systemPackage]),
         .executableTarget(
-            name: "RunnerFixture", dependencies: ["Processes", systemPackage], path: "Tests/RunnerFixture",
+            name: "RunnerFixture", dependencies: ["Files", "Processes", systemPackage], path: "Tests/RunnerFixture",
             swiftSettings: strict),
         tests("Diagnostics", ["Diagnostics"]),
         tests("Files", ["Files", "TestSupport", systemPackage]),
         tests("Documents", resources: [.copy("Golden")], ["Documents", "Diagnostics"]),
-        tests("Processes", ["Processes", "Files", "TestSupport", systemPackage]),
+        tests("Processes", ["Processes", "CLinux", "Diagnostics", "Files", "TestSupport", systemPackage]),
         tests(
             "Git",
             [

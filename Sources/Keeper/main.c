@@ -26,6 +26,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -242,6 +243,11 @@ int main(void) {
 
     // Nothing but KILL ends the keeper: a signal to everything of a service or of a user must reach the programs and the
     // runner, and leave to us the cleaning up. Blocked signals are also what keeps handlers out of vfork's child.
+    // Programs inherit what is ignored. All is default here but the C library's own two signals, which `posix_spawn` leaves
+    // ignored and `sigaction` refuses to touch.
+    const char default_action[64] = {0};
+    for (int number = 32; number <= 33; number++) syscall(SYS_rt_sigaction, number, default_action, NULL, 8);
+
     sigset_t set;
     sigfillset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);

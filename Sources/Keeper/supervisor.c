@@ -111,8 +111,8 @@ static pid_t start_program(
         while (waitpid(program, NULL, 0) < 0 && errno == EINTR) {
         }
         // Another thread or process may have held a just written program open for writing at the moment it forked.
-        if (start_failure.error != ETXTBSY || attempt == 20) return -1;
-        poll(NULL, 0, 5);
+        if (start_failure.error != ETXTBSY || attempt == 100) return -1;
+        poll(NULL, 0, 10);
     }
 }
 

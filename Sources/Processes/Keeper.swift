@@ -1,4 +1,5 @@
 import Diagnostics
+import Files
 import Glibc
 import Synchronization
 package import SystemPackage
@@ -63,7 +64,7 @@ package final class Keeper: ProcessStarter, Sendable {
 
     /// Finds the keeper's program.
     package static func locate() throws(ProcessError) -> FilePath {
-        if let path = environmentValue("SWIFTFLOW_KEEPER"), !path.isEmpty {
+        if let path = environmentVariable("SWIFTFLOW_KEEPER"), !path.isEmpty {
             guard let found = findExecutable(path.contains("/") ? path : "./\(path)", searchPath: nil) else {
                 throw ProcessError(
                     "SWIFTFLOW_KEEPER names '\(path)', which is not a program", remedy: "correct or unset the variable")
@@ -93,9 +94,4 @@ package func runningExecutable() -> FilePath {
         }
     }
     return FilePath(String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self))
-}
-
-private func environmentValue(_ name: String) -> String? {
-    guard let value = unsafe getenv(name) else { return nil }
-    return unsafe String(cString: value)
 }

@@ -26,6 +26,8 @@ final class ProcessOutput: Sendable {
 
     private let handling: OutputHandling
     private let pending = Atomic<UInt8>(0)
+    /// As they were opened; `streams` knows which of them are still open.
+    private let descriptors: (output: Int32, error: Int32)
     private let streams: Mutex<Streams>
     private let whenClosed: @Sendable () -> Void
 
@@ -36,7 +38,8 @@ final class ProcessOutput: Sendable {
     ) {
         self.handling = handling
         self.whenClosed = whenClosed
-        streams = Mutex(Streams(output: output.release(), error: error.release()))
+        descriptors = (output.release(), error.release())
+        streams = Mutex(Streams(output: descriptors.output, error: descriptors.error))
     }
 
     deinit {
@@ -46,14 +49,13 @@ final class ProcessOutput: Sendable {
         }
     }
 
-    /// Lets the poller report both streams.
+    /// Lets the poller report both streams, once after `init`.
     func watch(with poller: EventPoller, number: UInt64) {
-        streams.withLock { streams in
-            for (descriptor, work) in [(streams.output, Work.readOutput), (streams.error, .readError)] {
-                guard let descriptor else { continue }
-                _ = poller.watch(
-                    descriptor, OutputPump.eventNumber(number, work), EventPoller.readable | EventPoller.once)
-            }
+        // Not under the lock: only who serves may hold it, since who finds it taken relies on the holder to look again.
+        // Nothing closes a stream before it is watched.
+        for (descriptor, work) in [(descriptors.output, Work.readOutput), (descriptors.error, .readError)] {
+            _ = poller.watch(
+                descriptor, OutputPump.eventNumber(number, work), EventPoller.readable | EventPoller.once)
         }
     }
 

@@ -7,6 +7,7 @@
 //   detach LOG PROGRAM ARGUMENT…                                         starts a detached process
 //
 // Reports go to the standard error, one line each: `started PID`, `end …`, `error …`.
+import Files
 import Glibc
 import Processes
 import Synchronization
@@ -41,7 +42,9 @@ func peakMemory() -> Int {
 func specification(
     _ command: [String], input: StandardInput = .null, output: OutputHandling = .discarded
 ) -> ProcessSpecification {
-    let environment = ["PATH": "/usr/local/bin:/usr/bin:/bin"]
+    var environment = ["PATH": "/usr/local/bin:/usr/bin:/bin"]
+    // The mark by which the tests find what should have ended.
+    environment["SWIFTFLOW_TEST_MARK"] = environmentVariable("SWIFTFLOW_TEST_MARK")
     let program = findExecutable(command[0], searchPath: environment["PATH"]) ?? FilePath(command[0])
     return ProcessSpecification(
         executable: program, arguments: Array(command.dropFirst()), environment: environment, workingDirectory: "/",

@@ -1,0 +1,115 @@
+import Files
+import Glibc
+import Processes
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct OutputTests {
+    let trial = Trial()
+
+    @Test func `X-08 binary output arrives byte for byte`() async throws {
+        let folder = try TemporaryDirectory()
+        var generator = SystemRandomNumberGenerator()
+        let bytes = (0..<1_000_000).flatMap { _ in
+            let word = generator.next()
+            return (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+        }
+        try folder.directory.writeFile(RelativePath("data"), bytes)
+        let file = folder.path.appending("data")
+        #expect(try await Keeper.shared.start(trial.specification("/bin/cat", [file.string])).wait().isSuccess)
+        #expect(trial.collected.bytes() == bytes)
+    }
+
+    @Test func `X-08 each of two interleaved streams stays in order`() async throws {
+        _ = try await trial.run("for i in {1..20000}; do echo o$i; echo e$i >&2; done")
+        #expect(trial.collected.text() == (1...20_000).map { "o\($0)\n" }.joined())
+        #expect(trial.collected.text(.standardError) == (1...20_000).map { "e\($0)\n" }.joined())
+    }
+
+    @Test(arguments: [
+        ("head -c 1073741824 /dev/zero", 1_073_741_824, 0),
+        ("head -c 200000000 /dev/zero | tr '\\0' x", 200_000_000, 0),
+        ("head -c 300000000 /dev/zero & head -c 200000000 /dev/zero >&2; wait", 300_000_000, 200_000_000),
+    ])
+    func `X-08 huge output takes little memory`(command: String, output: Int, error: Int) async throws {
+        let runner = try Runner(["count", "/bin/bash", "-c", command])
+        let report = try await runner.line("end ", within: .seconds(100))
+        #expect(report.contains("exited 0") && report.contains(" output=\(output) error=\(error) "))
+        let memory = try #require(report.split(separator: " ").first { $0.hasPrefix("memory=") })
+        // In KiB. The specification's limit for the whole runner.
+        #expect(try #require(Int(memory.dropFirst(7))) < 100 << 10)
+    }
+
+    @Test func `a slow receiver slows the process and loses nothing`() async throws {
+        let total = Mutex(0)
+        let specification = ProcessSpecification(
+            executable: "/usr/bin/head", arguments: ["-c", "3000000", "/dev/zero"], environment: [:],
+            workingDirectory: "/",
+            output: OutputHandling { _, bytes in
+                usleep(1_000)
+                total.withLock { $0 += bytes.byteCount }
+            })
+        #expect(try await Keeper.shared.start(specification).wait().isSuccess)
+        #expect(total.withLock { $0 } == 3_000_000)
+    }
+
+    @Test func `a blocked receiver holds up no other process`() async throws {
+        // Ten receivers wait for one gate; an eleventh process must run through meanwhile.
+        let gate = Gate()
+        var blocked: [any RunningProcess] = []
+        for _ in 0..<10 {
+            blocked.append(
+                try await Keeper.shared.start(
+                    ProcessSpecification(
+                        executable: "/bin/echo", arguments: ["x"], environment: [:], workingDirectory: "/",
+                        output: OutputHandling { _, _ in gate.wait() })))
+        }
+        #expect(try await trial.run("seq 100000").isSuccess)
+        #expect(trial.collected.bytes().count == 588_895)
+        gate.open()
+        for process in blocked { #expect(await process.wait().isSuccess) }
+    }
+
+    @Test func `X-10 a background child that holds the pipe does not hold the run`() async throws {
+        let start = ContinuousClock.now
+        let end = try await trial.run("sleep 1000 & echo done")
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(end.termination == .exited(code: 0) && end.leftDescendants)
+        #expect(trial.collected.text() == "done\n")
+        #expect(trial.mark.processes.isEmpty)
+    }
+
+    @Test func `a helper that ends by itself soon is not disturbed`() async throws {
+        let end = try await trial.run("exec > >(sleep 0.2; cat); echo late")
+        #expect(end.isSuccess && !end.leftDescendants)
+        #expect(trial.collected.text() == "late\n")
+    }
+
+    @Test func `X-10 a pipe held by a stranger is let go after a while, with what it contained`() async throws {
+        let process = try await Keeper.shared.start(
+            trial.script("trap 'echo after; exit' USR1; echo before; while :; do sleep 0.05; done"))
+        #expect(await trial.hasWritten("before"))
+        let holder = try FileDescriptor.open(FilePath("/proc/\(process.processID)/fd/1"), .writeOnly)
+        await process.signal(SIGUSR1)
+        let start = ContinuousClock.now
+        _ = await process.wait()
+        #expect(ContinuousClock.now - start < .seconds(5))
+        #expect(trial.collected.text() == "before\nafter\n")
+        try holder.close()
+    }
+}
+
+/// Something to wait at, on a thread where waiting is allowed.
+private final class Gate: Sendable {
+    private let isOpen = Atomic<Bool>(false)
+
+    func wait() {
+        while !isOpen.load(ordering: .acquiring) { usleep(1_000) }
+    }
+
+    func open() {
+        isOpen.store(true, ordering: .releasing)
+    }
+}
