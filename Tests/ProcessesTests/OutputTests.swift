@@ -11,15 +11,10 @@ import Testing
 
     @Test func `X-08 binary output arrives byte for byte`() async throws {
         let folder = try TemporaryDirectory()
-        var generator = SystemRandomNumberGenerator()
-        let bytes = (0..<1_000_000).flatMap { _ in
-            let word = generator.next()
-            return (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
-        }
-        try folder.directory.writeFile(RelativePath("data"), bytes)
         let file = folder.path.appending("data")
-        #expect(try await Keeper.shared.start(trial.specification("/bin/cat", [file.string])).wait().isSuccess)
-        #expect(trial.collected.bytes() == bytes)
+        #expect(try await trial.run("head -c 8000000 /dev/urandom | tee \(file)").isSuccess)
+        let bytes = try readFile(file, limit: 8_000_000)
+        #expect(bytes.count == 8_000_000 && trial.collected.bytes() == bytes)
     }
 
     @Test func `X-08 each of two interleaved streams stays in order`() async throws {
@@ -73,12 +68,11 @@ import Testing
     }
 
     @Test func `X-10 a background child that holds the pipe does not hold the run`() async throws {
-        let start = ContinuousClock.now
-        let end = try await trial.run("sleep 1000 & echo done")
-        #expect(ContinuousClock.now - start < .seconds(5))
-        #expect(end.termination == .exited(code: 0) && end.leftDescendants)
-        #expect(trial.collected.text() == "done\n")
-        #expect(trial.mark.processes.isEmpty)
+        let runner = try Runner(["run", "/bin/bash", "-c", "sleep 1000 & echo done"])
+        #expect(try await runner.line("end ").hasPrefix("end exited 0 left=true failure=none"))
+        #expect(try await runner.timeAfterProgram() < .seconds(5))
+        #expect(try await runner.line("done") == "done")
+        #expect(await runner.isGone())
     }
 
     @Test func `a helper that ends by itself soon is not disturbed`() async throws {
@@ -88,15 +82,16 @@ import Testing
     }
 
     @Test func `X-10 a pipe held by a stranger is let go after a while, with what it contained`() async throws {
-        let process = try await Keeper.shared.start(
-            trial.script("trap 'echo after; exit' USR1; echo before; while :; do sleep 0.05; done"))
-        #expect(await trial.hasWritten("before"))
-        let holder = try FileDescriptor.open(FilePath("/proc/\(process.processID)/fd/1"), .writeOnly)
-        await process.signal(SIGUSR1)
-        let start = ContinuousClock.now
-        _ = await process.wait()
-        #expect(ContinuousClock.now - start < .seconds(5))
-        #expect(trial.collected.text() == "before\nafter\n")
+        let runner = try Runner([
+            "run", "/bin/bash", "-c", "trap 'echo after; exit' USR1; echo before; while :; do sleep 0.05; done",
+        ])
+        let process = try await runner.started().process
+        let holder = try FileDescriptor.open(FilePath("/proc/\(process)/fd/1"), .writeOnly)
+        _ = try await runner.line("before")
+        kill(process, SIGUSR1)
+        #expect(try await runner.line("end ").hasPrefix("end exited 0 left=false failure=none"))
+        #expect(try await runner.timeAfterProgram() < .seconds(5))
+        #expect(try await runner.line("after") == "after")
         try holder.close()
     }
 }

@@ -52,6 +52,13 @@ final class Runner: Sendable {
         return (try #require(Int32(words[1])), try #require(Int32(words[3])))
     }
 
+    /// How long the runner took from the end of the program to the end of the run.
+    func timeAfterProgram() async throws -> Duration {
+        let line = try await line("end ")
+        let text = try #require(line.split(separator: "after-ms=").last)
+        return .milliseconds(try #require(Double(text)))
+    }
+
     func signal(_ number: Int32) {
         _ = kill(processID, number)
     }

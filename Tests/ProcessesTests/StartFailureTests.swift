@@ -80,13 +80,10 @@ import Testing
         let path = folder.path.appending("program")
         let copied = try await Keeper.shared.start(trial.specification("/bin/cp", ["/bin/true", path.string])).wait()
         try #require(copied.isSuccess)
-        let writer = try FileDescriptor.open(path, .writeOnly, options: .append)
-        let closing = Task {
-            try await Task.sleep(for: .milliseconds(20))
-            try writer.close()
-        }
+        let writer = try await Keeper.shared.start(trial.script("exec 9>> \(path); echo open; sleep 0.2"))
+        #expect(await trial.hasWritten("open"))
         #expect(try await Keeper.shared.start(trial.specification(path, [])).wait().isSuccess)
-        try await closing.value
+        _ = await writer.wait()
     }
 
     @Test func `a missing keeper is explained`() async throws {

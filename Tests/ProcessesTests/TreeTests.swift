@@ -34,11 +34,10 @@ let stubbornTree = """
     }
 
     @Test func `X-05 a leader that ends leaves nobody`() async throws {
-        let start = ContinuousClock.now
-        let end = try await trial.run(stubbornTree + "\nexit 5")
-        #expect(end.termination == .exited(code: 5) && end.leftDescendants)
-        #expect(ContinuousClock.now - start < .seconds(5))
-        #expect(trial.mark.processes.isEmpty)
+        let runner = try Runner(["run", "/bin/bash", "-c", stubbornTree + "\nexit 5"])
+        #expect(try await runner.line("end ").hasPrefix("end exited 5 left=true failure=none"))
+        #expect(try await runner.timeAfterProgram() < .seconds(5))
+        #expect(await runner.isGone())
     }
 
     @Test(arguments: ["", "os.setsid()"])

@@ -112,7 +112,10 @@ do {
                 await process.stop(grace: count == 1 ? .seconds(grace) : .zero)
             }
         }
-        say(describe(await process.wait()))
+        let start = ContinuousClock.now
+        let end = await process.wait()
+        // How long the run took beyond the program's own time.
+        say("\(describe(end)) after-ms=\((ContinuousClock.now - start - end.wallTime) / .milliseconds(1))")
         listener.cancel()
     case "count":
         let counts = Mutex((output: 0, error: 0))

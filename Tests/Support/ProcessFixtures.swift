@@ -72,9 +72,12 @@ package func parentProcess(of process: Int32) -> Int32? {
 /// - Returns: whether it did within the time.
 package func eventually(within limit: Duration = .seconds(10), _ condition: () -> Bool) async -> Bool {
     let end = ContinuousClock.now + limit
+    var pause = 2
     while !condition() {
         guard ContinuousClock.now < end else { return false }
-        try? await Task.sleep(for: .milliseconds(5))
+        try? await Task.sleep(for: .milliseconds(pause))
+        // Looking costs processor time that the others need as well.
+        pause = min(pause * 2, 50)
     }
     return true
 }
