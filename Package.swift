@@ -139,7 +139,7 @@ let package = Package(
         tests("Diagnostics", ["Diagnostics"]),
         tests("Files", ["Files", "TestSupport", systemPackage]),
         tests("Documents", resources: [.copy("Golden")], ["Documents", "Diagnostics"]),
-        tests("Processes", ["Processes", "CLinux", "Diagnostics", "Files", "TestSupport", systemPackage]),
+        tests("Processes", ["Processes", "Diagnostics", "Files", "TestSupport", systemPackage]),
         tests(
             "Git",
             [

@@ -1,4 +1,3 @@
-import CLinux
 import Files
 import Glibc
 import Processes

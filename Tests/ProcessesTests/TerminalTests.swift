@@ -1,53 +1,57 @@
-import CLinux
 import Files
 import Glibc
+import Processes
 import SystemPackage
 import TestSupport
 import Testing
 
-@testable import Processes
-
-/// A terminal of the test's own, with the runner on it.
-private struct TestTerminal: ~Copyable {
-    let master: Descriptor
-    let slave: Descriptor
-    let runner: Int32
+/// A terminal of the test's own, with the runner on it as its session's leader.
+private final class TestTerminal: Sendable {
+    private let master: Int32
+    private let slave: Int32
+    private let runner: Int32
 
     init(_ arguments: [String]) throws {
-        var ends: [Int32] = [-1, -1]
-        let opened = unsafe ends.withUnsafeMutableBufferPointer { ends in
-            unsafe ends.baseAddress.map { unsafe swiftflow_open_terminal($0, $0 + 1, -1) } ?? -1
-        }
-        try #require(opened == 0)
-        let master = Descriptor(ends[0])
-        let slave = Descriptor(ends[1])
-        try Self.resize(slave.number, columns: 97, rows: 31)
+        var ends: (master: Int32, slave: Int32) = (-1, -1)
+        var size = winsize(ws_row: 31, ws_col: 97, ws_xpixel: 0, ws_ypixel: 0)
+        var name = [CChar](repeating: 0, count: 64)
+        try #require(unsafe openpty(&ends.master, &ends.slave, &name, nil, &size) == 0)
+        (master, slave) = ends
+        for end in [master, slave] { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        _ = fcntl(master, F_SETFL, O_NONBLOCK)
+        // What the terminal itself does to the bytes is not the matter here.
+        var attributes = termios()
+        unsafe tcgetattr(slave, &attributes)
+        unsafe cfmakeraw(&attributes)
+        unsafe tcsetattr(slave, TCSANOW, &attributes)
+
+        let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let fixture = try BuiltProducts.path("RunnerFixture").string
-        runner = try spawnSession(
-            fixture, arguments: [fixture] + arguments, environment: [], folder: "/", input: slave.number,
-            output: slave.number, error: slave.number, extra: -1, subject: "runner")
-        self.master = master
-        self.slave = slave
+        // The leader of a session that opens a terminal gets it as its controlling terminal.
+        runner = try startDetached(
+            "/bin/bash", arguments: ["-c", "exec \"$@\" <> \(path) >&0 2>&1", "bash", fixture] + arguments,
+            environment: [:], workingDirectory: "/")
     }
 
     deinit {
         kill(runner, SIGKILL)
         waitpid(runner, nil, 0)
+        close(master)
+        close(slave)
     }
 
-    static func resize(_ terminal: Int32, columns: UInt16, rows: UInt16) throws {
+    func resize(columns: UInt16, rows: UInt16) throws {
         var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
-        try #require(unsafe ioctl(terminal, UInt(TIOCSWINSZ), &size) == 0)
+        try #require(unsafe ioctl(master, UInt(TIOCSWINSZ), &size) == 0)
     }
 
     /// Reads what appears on the terminal until it contains the word.
-    borrowing func text(until word: String) async -> String {
+    func text(until word: String) async -> String {
         var text = ""
         var buffer = [UInt8](repeating: 0, count: 4_096)
-        let number = master.number
         _ = await eventually {
             while true {
-                let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(number, $0.baseAddress, $0.count) }
+                let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(master, $0.baseAddress, $0.count) }
                 guard count > 0 else { return text.contains(word) }
                 text += String(decoding: buffer.prefix(count), as: UTF8.self)
             }
@@ -80,9 +84,7 @@ private struct TestTerminal: ~Copyable {
             "trap 'stty size < /dev/fd/1; exit 5' WINCH; echo ready; while :; do sleep 0.05; done",
         ])
         _ = await terminal.text(until: "ready")
-        try TestTerminal.resize(terminal.slave.number, columns: 50, rows: 20)
-        // The runner leads its session but has no controlling terminal here, so nobody tells it by itself.
-        kill(terminal.runner, SIGWINCH)
+        try terminal.resize(columns: 50, rows: 20)
         let text = await terminal.text(until: "failure=")
         #expect(text.contains("20 50\n") && text.contains("end exited 5 "))
     }
