@@ -132,7 +132,9 @@ let package = Package(
         // Tests: one folder per module; Support holds fixtures and the conformance kits.
         module(
             "TestSupport", path: "Tests/Support",
-            ["Diagnostics", "Environments", "Files", "Processes", "Tracking", systemPackage]),
+            [
+                "Artifacts", "Diagnostics", "Environments", "Files", "Processes", "Tracking", nioCore, systemPackage,
+            ]),
         .executableTarget(
             name: "RunnerFixture", dependencies: ["Files", "Processes", systemPackage], path: "Tests/RunnerFixture",
             swiftSettings: strict),
@@ -146,7 +148,12 @@ let package = Package(
                 "Git", "GitMessages", "GitRepository", "Diagnostics", "Processes", "Files", "TestSupport",
                 systemPackage,
             ]),
-        tests("Artifacts", ["Artifacts", "Processes", "Files", "TestSupport", systemPackage]),
+        tests(
+            "Artifacts", resources: [.copy("Vectors")],
+            [
+                "Artifacts", "Diagnostics", "Processes", "Files", "TestSupport", nioCore, nioHTTP1, nioPosix,
+                systemPackage,
+            ]),
         tests(
             "Projects", resources: [.copy("Golden")],
             ["Projects", "Documents", "Artifacts", "Git", "Files", "TestSupport", systemPackage]),

@@ -1,4 +1,6 @@
-/// A key pair for Amazon's services, or for anything that speaks their protocol. Its text form shows no secret.
+/// A key pair for Amazon's services, or for anything that speaks their protocol.
+///
+/// Its text form shows no secret.
 struct AWSCredentials: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
     var accessKeyID: String
     var secretAccessKey: String

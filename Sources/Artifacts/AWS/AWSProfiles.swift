@@ -62,7 +62,9 @@ struct AWSProfiles: Sendable {
         return sections(in: String(decoding: try readFile(file, limit: 1 << 20), as: UTF8.self))
     }
 
-    /// Sections with their `name = value` lines. Indented lines belong to the setting above them and become `name.inner`.
+    /// Sections with their `name = value` lines.
+    ///
+    /// Indented lines belong to the setting above them and become `name.inner`.
     static func sections(in text: String) -> [(String, [String: String])] {
         var sections: [(name: String, settings: [String: String])] = []
         var outer = ""

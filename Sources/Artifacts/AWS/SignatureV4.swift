@@ -23,7 +23,9 @@ struct SignatureV4: Sendable {
         }
     }
 
-    /// What is signed. `path` is percent-encoded as it goes over the wire, query names and values are plain text.
+    /// What is signed.
+    ///
+    /// `path` is percent-encoded as it goes over the wire, query names and values are plain text.
     struct Request: Sendable {
         var method: String
         var host: String

@@ -41,10 +41,10 @@ struct UTCTime: Sendable, Hashable, Comparable {
 
     func adding(seconds: Int64) -> UTCTime { UTCTime(secondsSinceEpoch: secondsSinceEpoch &+ seconds) }
 
-    /// `20261121`
+    /// The day, as `20261121`.
     var amazonDate: String { String(amazonTimestamp.prefix(8)) }
 
-    /// `20261121T083900Z`
+    /// Day and time, as `20261121T083900Z`.
     var amazonTimestamp: String {
         let days = secondsSinceEpoch >= 0 ? secondsSinceEpoch / 86_400 : (secondsSinceEpoch - 86_399) / 86_400
         let second = secondsSinceEpoch - days * 86_400

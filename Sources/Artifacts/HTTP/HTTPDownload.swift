@@ -121,7 +121,7 @@ package struct HTTPDownload: Sendable {
     }
 }
 
-/// `bytes 0-99/1000`
+/// The header of a partial answer, such as `bytes 0-99/1000`.
 struct ContentRange: Sendable, Hashable {
     var range: Range<Int64>
     var total: Int64?

@@ -186,7 +186,9 @@ package struct HTTPURL: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What proves to a web server who is asking. Its text form never shows the secret.
+/// What proves to a web server who is asking.
+///
+/// Its text form never shows the secret.
 package enum HTTPCredentials: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
     case none
     case basic(user: String, password: String)

@@ -4,7 +4,7 @@ import NIOHTTP1
 
 /// Artifacts behind a tracking server, which keeps them wherever it was told to: the `mlflow-artifacts` proxy routes.
 package struct MLflowArtifactsRepository: WholeFileTransfer {
-    /// `…/api/2.0/mlflow-artifacts/artifacts`
+    /// The address that ends with `/api/2.0/mlflow-artifacts/artifacts`.
     private let service: HTTPURL
     private let root: RelativePath
     private let credentials: HTTPCredentials

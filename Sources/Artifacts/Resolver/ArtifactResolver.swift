@@ -3,7 +3,9 @@ package import Processes
 import Synchronization
 package import SystemPackage
 
-/// Finds the artifacts of runs and models, for URIs that name those instead of a place. The tracking store answers.
+/// Finds the artifacts of runs and models, for URIs that name those instead of a place.
+///
+/// The tracking store answers.
 package protocol RunArtifactLocator: Sendable {
     /// The artifact root of a run.
     func artifactURI(ofRun runID: String) async throws -> String

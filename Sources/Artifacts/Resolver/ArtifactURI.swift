@@ -128,7 +128,7 @@ struct ArtifactURI: Sendable, Hashable {
         return try ArtifactURI((text.hasSuffix("/") ? text : text + "/") + names.joined(separator: "/"))
     }
 
-    /// `runs:/ID/path`
+    /// The run and the path of `runs:/ID/path`.
     func runReference() throws -> (String, RelativePath) {
         let rest = text.dropFirst("runs:".count)
         let parts = rest.drop { $0 == "/" }.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
@@ -146,7 +146,7 @@ struct ArtifactURI: Sendable, Hashable {
         return (runID, try path.isEmpty ? .root : RelativePath(path))
     }
 
-    /// `r2://bucket@host/path`, `b2://bucket@host/path`
+    /// Bucket, key and host of `r2://bucket@host/path` and `b2://bucket@host/path`.
     func bucketAndEndpoint() throws(ArtifactError) -> (S3Address, HTTPURL) {
         let rest = text.drop { $0 != "/" }.drop { $0 == "/" }
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex

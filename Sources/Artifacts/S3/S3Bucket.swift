@@ -31,8 +31,10 @@ struct S3Bucket: Sendable {
         case stream(digest: String, length: Int64, @Sendable () -> ByteStream)
     }
 
-    /// Sends a request and returns a successful answer, after at most one more attempt where the bucket's region or the credentials had
-    /// changed. Passing failures are thrown as transient errors.
+    /// Sends a request and returns a successful answer, after at most one more attempt where the bucket's region or the
+    /// credentials had changed.
+    ///
+    /// Passing failures are thrown as transient errors.
     ///
     /// - Parameter accepting: further statuses that are an answer and no error.
     func send(_ request: Request, accepting: Set<UInt> = []) async throws -> IncomingResponse {

@@ -1,7 +1,9 @@
 /// How often, and how soon, something that failed for a passing reason is tried again.
 package struct RetryPolicy: Sendable {
     package var maximumRetries: Int
-    /// The first pause; each further one is twice as long, up to `longestPause`. Half of it is random.
+    /// The first pause; each further one is twice as long, up to `longestPause`.
+    ///
+    /// Half of it is random.
     package var firstPause: Duration
     /// No pause is longer, whatever the other side asks for.
     package var longestPause: Duration

@@ -1,6 +1,8 @@
 import Synchronization
 
-/// How much may be transferred at once. What comes from outside has a limit, always.
+/// How much may be transferred at once.
+///
+/// What comes from outside has a limit, always.
 package struct TransferLimits: Sendable, Hashable {
     /// Bytes of one file.
     package var fileSize: Int64 = 256 << 30
