@@ -38,7 +38,7 @@ package final class EngineProcess: Sendable {
         var argv = unsafe ([executable.string] + arguments).map { unsafe strdup($0) } + [nil]
         var envp = unsafe variables.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer {
-            for unsafepointer in unsafe argv + envp { unsafe free(pointer) }
+            unsafe (argv + envp).forEach { unsafe free($0) }
         }
         var child: pid_t = 0
         let result = unsafe posix_spawn(&child, executable.string, &actions, &attributes, &argv, &envp)

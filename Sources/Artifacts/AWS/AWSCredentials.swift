@@ -57,7 +57,7 @@ actor AWSCredentialChain {
 struct AWSCredentialSources: Sendable {
     let environment: [String: String]
     let http: OutgoingHTTP
-    /// Where the instance tells about itself; a short time-out, since elsewhere nobody answers at that address.
+    /// How long a connection to the metadata service may take: short, since elsewhere nobody is at that address.
     var metadataTimeout: Duration = .seconds(1)
 
     func find() async throws -> AWSCredentials {

@@ -64,7 +64,8 @@ extension AWSCredentialSources {
     ) async throws -> Result {
         var settings = OutgoingHTTP.Settings()
         settings.connectTimeout = metadataTimeout
-        settings.stallTimeout = metadataTimeout
+        // Whoever took the connection is there, and may be busy.
+        settings.stallTimeout = .seconds(10)
         let http = OutgoingHTTP(settings)
         do {
             let result = try await body(http)
