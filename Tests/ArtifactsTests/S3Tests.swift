@@ -1,7 +1,9 @@
 import Diagnostics
 import Files
+import Foundation
 import NIOCore
 import NIOHTTP1
+import Processes
 import SystemPackage
 import TestSupport
 import Testing
@@ -15,21 +17,24 @@ func withMoto<Result: Sendable>(
     _ body: @Sendable ([String: String], OutgoingHTTP, TemporaryDirectory) async throws -> Result
 ) async throws -> Result {
     try await withDownloads(stall: .seconds(30)) { folder, http in
-        let program = try #require(testTool("moto_server"), "moto[server] is not installed")
         let port = try freePort()
-        let engine = try EngineProcess(
-            program, ["-H", "127.0.0.1", "-p", String(port)], log: folder.path.appending("moto.log"))
-        try await waitForServer(port: port, engine)
+        let keeper = Keeper(executable: try BuiltProducts.path("swiftflow-keeper"))
+        let moto = try await ServerProcess(
+            "moto_server", ["-H", "127.0.0.1", "-p", String(port)], port: port,
+            environment: ProcessInfo.processInfo.environment, folder: folder.path, starter: keeper,
+            patience: .seconds(60))
         let environment = someKeys.merging([
             "MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:\(port)", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:\(port)",
         ]) { $1 }
         let bucket = S3Bucket(try S3Address("s3://artifacts"), try S3Settings(environment: environment, http: http))
         _ = try await bucket.send(.init(method: .PUT))
-        return try await body(environment, http, folder)
+        let result = try await body(environment, http, folder)
+        await moto.stop()
+        return result
     }
 }
 
-@Suite(.timeLimit(.minutes(3)), .enabled(if: hasEngine("moto_server"))) struct `artifacts in S3 (moto)` {
+@Suite(.timeLimit(.minutes(3)), .enabled(if: hasEngines("moto_server"))) struct `artifacts in S3 (moto)` {
     @Test func `the conformance kit passes`() async throws {
         try await withMoto { environment, http, folder in
             let settings = try S3Settings(environment: environment, http: http)

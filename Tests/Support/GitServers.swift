@@ -3,57 +3,6 @@ import Foundation
 import Processes
 package import SystemPackage
 
-/// Whether the programs of a test on real engines are installed.
-///
-/// With `SWIFTFLOW_REQUIRE_ENGINES=1` the answer is always yes, so that the test fails where they are missing.
-package func hasEngines(_ names: String...) -> Bool {
-    if ProcessInfo.processInfo.environment["SWIFTFLOW_REQUIRE_ENGINES"] == "1" { return true }
-    return names.allSatisfy { findEngine($0) != nil }
-}
-
-/// A server program, which may lie outside of `PATH` for ordinary users.
-package func findEngine(_ name: String) -> FilePath? {
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-    return findExecutable(name, searchPath: "\(path):/usr/sbin:/usr/local/sbin:/sbin")
-}
-
-/// A server process on loopback; stopped by `stop()`, or with the test program.
-package struct ServerProcess: Sendable {
-    package let port: Int
-    private let process: any RunningProcess
-    private let output: CollectedLines
-
-    init(
-        _ program: String, _ arguments: [String], port: Int, environment: [String: String], folder: FilePath,
-        starter: any ProcessStarter
-    ) async throws {
-        guard let path = findEngine(program) else { throw MissingEngine(program) }
-        let output = CollectedLines()
-        self.output = output
-        self.port = port
-        process = try await starter.start(
-            ProcessSpecification(
-                executable: path, arguments: arguments, environment: environment, workingDirectory: folder,
-                output: OutputHandling { _, bytes in output.append(bytes) }))
-        try await waitForListener(port)
-    }
-
-    /// What the server has printed so far.
-    package var log: String { output.text }
-
-    package func stop() async { await process.stop(grace: .milliseconds(200)) }
-
-    /// The programs are not ours and do not tell when they listen; so ask until they do.
-    private func waitForListener(_ port: Int) async throws {
-        for _ in 0..<500 {
-            if canConnect(port: port) { return }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        await stop()
-        throw FixtureFailure("the server on port \(port) did not come up: \(output.text)")
-    }
-}
-
 /// A server of git repositories over HTTP: git-http-backend behind nginx.
 ///
 /// - `/git/NAME` needs no password; `/private/NAME` wants the one of `users`.

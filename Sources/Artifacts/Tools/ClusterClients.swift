@@ -43,7 +43,7 @@ struct DatabricksClient: ArtifactClient {
     }
 
     func store(_ local: FilePath, as file: RelativePath, _ runner: ToolRunner) async throws {
-        if !file.parent.isRoot { _ = try await run(["mkdir", url(file.parent)], runner) }
+        _ = try await run(["mkdir", url(file.parent)], runner)
         _ = try await run(["cp", local.string, url(file), "--overwrite"], runner)
     }
 

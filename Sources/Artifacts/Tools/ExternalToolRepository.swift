@@ -63,6 +63,7 @@ package struct ExternalToolRepository: WholeFileTransfer {
     }
 
     package func write(_ file: RelativePath, _ content: ByteStream, length: Int64?) async throws {
+        guard !file.isRoot else { throw ArtifactError(.wrongKind, "the root '\(location)' is a folder") }
         let folder = try TemporaryDirectory()
         try await LocalArtifactRepository(root: folder.path).write(RelativePath("file"), content, length: length)
         try await client.store(folder.path.appending("file"), as: file, runner)
@@ -165,6 +166,8 @@ struct ToolRunner: Sendable {
         _ program: (name: String, path: FilePath), _ arguments: [String], input: String? = nil, about what: String,
         isAbsence: (String) -> Bool = { _ in false }
     ) async throws -> String? {
+        // Names come as UTF-8, and messages in the language we look for words in.
+        let environment = environment.merging(["LC_ALL": "C.UTF-8"]) { $1 }
         let result = try await tools.runTool(
             program.path, arguments, environment: environment, workingDirectory: "/",
             standardInput: input.map { .bytes(Array($0.utf8)) } ?? .null, limit: 64 << 20)

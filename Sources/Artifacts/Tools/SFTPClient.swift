@@ -118,7 +118,7 @@ struct SFTPClient: ArtifactClient {
     ) async throws -> String? {
         let program = try runner.find(
             ["sftp"], for: "'\(location)'", install: "install OpenSSH's client: apt install openssh-client")
-        var arguments = ["-q", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-b", "-"]
+        var arguments = ["-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-b", "-"]
         if let port { arguments += ["-P", port] }
         arguments += ["--", user.map { "\($0)@\(host)" } ?? host]
         return try await runner.run(
@@ -130,8 +130,8 @@ struct SFTPClient: ArtifactClient {
         quoted(path.isRoot ? root : root.hasSuffix("/") ? root + path.string : "\(root)/\(path.string)")
     }
 
-    /// A word for sftp's own command language: quotes, backslashes and wildcards stand for themselves.
+    /// A word of sftp's own command language; within quotes it takes wildcards for what they are.
     private func quoted(_ text: String) -> String {
-        "\"" + text.map { "\\\"*?[]".contains($0) ? "\\\($0)" : "\($0)" }.joined() + "\""
+        "\"" + text.map { "\\\"".contains($0) ? "\\\($0)" : "\($0)" }.joined() + "\""
     }
 }
