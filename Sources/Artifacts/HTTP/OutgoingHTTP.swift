@@ -26,9 +26,16 @@ package final class OutgoingHTTP: Sendable {
     }
 
     private struct State {
-        var clients: [ProxyRules.Proxy?: HTTPClient] = [:]
+        var clients: [ClientKey: HTTPClient] = [:]
         var tls: [TLSOptions: TLSConfiguration] = [:]
         var isShutDown = false
+    }
+
+    /// What a client of the library is set up for, and so cannot be shared beyond.
+    private struct ClientKey: Hashable {
+        var proxy: ProxyRules.Proxy?
+        /// The host whose name a certificate must have; `nil` without TLS, or when the user wants no check.
+        var verifiedHost: String?
     }
 
     package let settings: Settings
@@ -59,7 +66,7 @@ package final class OutgoingHTTP: Sendable {
     package func send(_ request: OutgoingRequest) async throws -> IncomingResponse {
         let url = request.url
         do {
-            let client = try client(for: url)
+            let client = try client(for: request)
             var prepared = HTTPClientRequest(url: url.text)
             prepared.method = request.method
             prepared.headers = request.headers
@@ -102,13 +109,16 @@ package final class OutgoingHTTP: Sendable {
         for client in clients { try? await client.shutdown() }
     }
 
-    private func client(for url: HTTPURL) throws -> HTTPClient {
-        let proxy = settings.proxies.proxy(for: url)
+    private func client(for request: OutgoingRequest) throws -> HTTPClient {
+        let url = request.url
+        let isVerified = url.scheme == .https && request.tls.verifiesServer
+        let key = ClientKey(
+            proxy: settings.proxies.proxy(for: url), verifiedHost: isVerified ? url.host.trimmingBrackets : nil)
         return try state.withLock { state in
             guard !state.isShutDown else {
                 throw ArtifactError(.unreachable, "'\(url)' was asked for after the end of the program's connections")
             }
-            if let client = state.clients[proxy] { return client }
+            if let client = state.clients[key] { return client }
             var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow, decompression: .disabled)
             configuration.timeout.connect = TimeAmount(settings.connectTimeout)
             configuration.timeout.read = TimeAmount(settings.stallTimeout)
@@ -117,9 +127,12 @@ package final class OutgoingHTTP: Sendable {
             configuration.connectionPool.retryConnectionEstablishment = false
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.connectionsPerHost
             configuration.httpVersion = .http1Only
-            configuration.proxy = proxy?.configuration
+            configuration.proxy = key.proxy?.configuration
+            if let host = key.verifiedHost {
+                configuration.http1_1ConnectionDebugInitializer = { CertificateName(host: host).check($0) }
+            }
             let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-            state.clients[proxy] = client
+            state.clients[key] = client
             return client
         }
     }
