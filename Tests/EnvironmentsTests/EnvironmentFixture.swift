@@ -4,12 +4,14 @@ import Glibc
 import Processes
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// A project folder, a place for environments, and a machine whose configuration is all our own.
 final class EnvironmentFixture: Sendable {
     let temporary: TemporaryDirectory
     let variables: [String: String]
     let starter: RecordingStarter
+    let real = TestProcessStarter()
     private let recorded = Mutex(Recorded())
 
     private struct Recorded: ~Copyable {
@@ -20,7 +22,9 @@ final class EnvironmentFixture: Sendable {
     /// - Parameter variables: replace those of the test's own surroundings.
     init(_ project: [String: String] = [:], variables: [String: String] = [:]) throws {
         temporary = try TemporaryDirectory(prefix: "swiftflow-environments")
-        for folder in ["project", "home", "tmp", "bin"] { try temporary.directory.makeDirectory(RelativePath(folder)) }
+        for folder in ["my project", "home", "tmp", "bin"] {
+            try temporary.directory.makeDirectory(RelativePath(folder))
+        }
         let path = temporary.path
         var all = [
             "HOME": "\(path)/home", "TMPDIR": "\(path)/tmp", "LANG": "C.UTF-8",
@@ -30,7 +34,7 @@ final class EnvironmentFixture: Sendable {
         // Where a machine's certificates lie is no business of a test's.
         for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT"] { all[name] = environmentVariable(name) }
         self.variables = all.merging(variables) { $1 }
-        starter = RecordingStarter()
+        starter = RecordingStarter(real)
         try write(project)
     }
 
@@ -41,7 +45,7 @@ final class EnvironmentFixture: Sendable {
     }()
 
     var root: FilePath { temporary.path.appending("envs") }
-    var project: FilePath { temporary.path.appending("project") }
+    var project: FilePath { temporary.path.appending("my project") }
     var messages: [EnvironmentMessage] { recorded.withLock { $0.messages } }
     var output: String { recorded.withLock { String(decoding: $0.output, as: UTF8.self) } }
 
@@ -76,38 +80,24 @@ final class EnvironmentFixture: Sendable {
         unsafe bytes.withUnsafeBytes { unsafe Array($0) }
     }
 
+    /// Runs a command of bash in a prepared environment, as the runner would.
+    func run(_ command: String, in environment: PreparedEnvironment, variables: [String: String] = [:]) async throws
+        -> String
+    {
+        let text = [environment.shellPrefix, command].compactMap { $0 }.joined(separator: " && ")
+        return try await shell(text, environment.applied(to: self.variables.merging(variables) { $1 }))
+    }
+
+    func shell(_ command: String, _ variables: [String: String]) async throws -> String {
+        let result = try await real.runTool(
+            "/bin/bash", ["-c", command], environment: variables, workingDirectory: project)
+        guard result.end.isSuccess else { throw ProcessError(result.lastLines.joined(separator: "\n")) }
+        return String(decoding: result.output, as: UTF8.self)
+    }
+
     /// The names in a folder below the fixture.
     func list(_ path: String) throws -> [String] {
         guard fileStatus(temporary.path.appending(path)) != nil else { return [] }
         return try temporary.directory.list(RelativePath(path)).map(\.name)
     }
-}
-
-/// Starts processes and remembers what it was asked to start.
-final class RecordingStarter: ProcessStarter {
-    private let real: any ProcessStarter
-    private let recorded = Mutex<[[String]]>([])
-
-    init(_ real: any ProcessStarter = TestProcessStarter()) {
-        self.real = real
-    }
-
-    /// Program name and arguments of each start.
-    var commands: [[String]] { recorded.withLock { $0 } }
-
-    func forget() { recorded.withLock { $0 = [] } }
-
-    func start(_ specification: ProcessSpecification) async throws -> any RunningProcess {
-        recorded.withLock {
-            $0.append([specification.executable.lastComponent?.string ?? ""] + specification.arguments)
-        }
-        return try await real.start(specification)
-    }
-}
-
-func makeLink(to target: FilePath, at path: FilePath) throws {
-    let result = unsafe target.withPlatformString { target in
-        unsafe path.withPlatformString { unsafe symlink(target, $0) }
-    }
-    if result != 0 { throw Errno(rawValue: errno) }
 }

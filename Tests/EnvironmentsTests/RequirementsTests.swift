@@ -1,6 +1,7 @@
 import Diagnostics
 import Files
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Environments
@@ -74,7 +75,7 @@ struct RequirementsTests {
     func `E-01 a file that is missing, a folder or a link is refused`(line: String) throws {
         let folder = try TemporaryDirectory()
         try folder.directory.makeDirectory(RelativePath("folder"))
-        try makeLink(to: "/etc/passwd", at: folder.path.appending("link.txt"))
+        try link(to: "/etc/passwd", at: folder.path.appending("link.txt"))
         var reader = RequirementReader(checkout: folder.directory, project: [])
         let error = #expect(throws: InvalidInput.self) { try reader.read([line]) }
         #expect(error?.description.contains("'\(line)' cannot be followed") == true)
