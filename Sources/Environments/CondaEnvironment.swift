@@ -22,7 +22,6 @@ package struct CondaEnvironment: EnvironmentManager {
 
     package func prepare(_ request: EnvironmentRequest) async throws -> PreparedEnvironment {
         let declaration = try Declaration(request)
-        for notice in declaration.notices { request.report(.warning(notice)) }
         let conda = try CondaInstallation(variables: request.variables)
         let records = CondaRecords(root: request.root)
         var wasBuilt = false
@@ -57,16 +56,14 @@ package struct CondaEnvironment: EnvironmentManager {
             request.report(.progress("the conda environment '\(name)' is incomplete; making it again"))
             try await conda.remove(name, installation)
         }
+        for notice in declaration.notices { request.report(.warning(notice)) }
         request.report(.progress("creating the conda environment '\(name)'"))
         try records.write(name, prefix: nil, isComplete: false)
         do {
             try await conda.create(name, from: declaration.file, installation)
         } catch {
-            if let prefix = try? await conda.prefix(of: name, installation), !prefix.isEmpty {
-                request.report(.progress("removing the incomplete conda environment '\(name)'"))
-                try? await conda.remove(name, installation)
-            }
-            try? records.forget(name)
+            // Not cancelled together with this task, which waits for it: what is half made has to go.
+            await Task.detached { await discard(name, conda, installation, records) }.value
             throw error
         }
         guard let prefix = try await conda.prefix(of: name, installation) else {
@@ -75,6 +72,23 @@ package struct CondaEnvironment: EnvironmentManager {
         }
         try records.write(name, prefix: prefix, isComplete: true)
         return true
+    }
+
+    /// Removes what a failed creation has left.
+    ///
+    /// The record stays until that is done, so nothing half made is ever taken for whole.
+    private func discard(
+        _ name: String, _ conda: CondaInstallation, _ installation: Installation, _ records: CondaRecords
+    ) async {
+        do {
+            if try await conda.prefix(of: name, installation) != nil {
+                installation.request.report(.progress("removing the incomplete conda environment '\(name)'"))
+                try await conda.remove(name, installation)
+            }
+            try records.forget(name)
+        } catch {
+            installation.request.report(.warning("the incomplete conda environment '\(name)' could not be removed yet"))
+        }
     }
 
     /// The declaring file, checked as far as it concerns us.

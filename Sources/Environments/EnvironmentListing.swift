@@ -6,7 +6,7 @@ package import SystemPackage
 /// One environment on the disk, for `swiftflow env list`.
 package struct StoredEnvironment: Sendable, Hashable {
     package var name: String
-    /// Nil for a folder without our mark: half built, or made by MLflow.
+    /// Nil for a folder without our mark.
     package var manager: String?
     package var python: String?
     package var folder: FilePath?
@@ -18,6 +18,10 @@ package struct StoredEnvironment: Sendable, Hashable {
     package var created: Int64?
     package var lastUsed: Int64?
     package var isComplete: Bool
+    /// Whether another program made it, most likely MLflow.
+    ///
+    /// Such an environment is never pruned.
+    package var isForeign: Bool
     /// Whether a run uses it or builds it right now.
     package var isInUse: Bool
 }
@@ -26,7 +30,7 @@ package struct StoredEnvironment: Sendable, Hashable {
 package struct PruneRule: Sendable, Hashable {
     /// Complete ones that were not used for so long; nil keeps them all.
     package var unusedFor: Duration?
-    /// Whether those without our mark go too.
+    /// Whether those that were begun and never finished go too.
     package var removesIncomplete: Bool
 
     package init(unusedFor: Duration?, removesIncomplete: Bool = true) {
@@ -60,7 +64,8 @@ extension EnvironmentStore {
             name: name, manager: record?.manager, python: record?.python, folder: folder(name),
             size: try totalSize(directory), created: record?.created ?? modified / 1_000_000_000,
             lastUsed: record == nil ? nil : status.map { $0.modified / 1_000_000_000 },
-            isComplete: record?.isComplete == true && record?.fingerprint == name, isInUse: isInUse)
+            isComplete: record?.isComplete == true && record?.fingerprint == name,
+            isForeign: status == nil && !wasBegun(name), isInUse: isInUse)
     }
 
     private func describe(_ name: String, _ records: CondaRecords) throws -> StoredEnvironment {
@@ -71,6 +76,7 @@ extension EnvironmentStore {
         return StoredEnvironment(
             name: name, manager: CondaEnvironment.name, folder: prefix, size: size, created: record?.created,
             lastUsed: try records.lastUse(name), isComplete: try records.complete(name, marksUse: false) != nil,
+            isForeign: false,
             isInUse: isInUse)
     }
 
@@ -146,6 +152,7 @@ extension EnvironmentStore {
         defer { withExtendedLifetime(hold) {} }
         try directory.remove(mark)
         try root.remove(path)
+        try unmarkBegun(name)
         return true
     }
 
@@ -169,7 +176,7 @@ extension EnvironmentStore {
 
 extension PruneRule {
     fileprivate func covers(_ environment: StoredEnvironment, now: Int64) -> Bool {
-        if environment.isInUse { return false }
+        if environment.isInUse || environment.isForeign { return false }
         guard environment.isComplete else { return removesIncomplete }
         guard let unusedFor, let lastUsed = environment.lastUsed else { return false }
         return now - lastUsed >= unusedFor.components.seconds

@@ -71,9 +71,11 @@ package struct EnvironmentStore: Sendable {
         let root = try Directory(opening: self.root)
         let path = try RelativePath(name)
         if try linkStatus(folder(name)) != nil {
-            report(.progress("'\(folder(name))' is incomplete; building it again"))
+            let reason = wasBegun(name) ? "is incomplete" : "was made by another program"
+            report(.progress("'\(folder(name))' \(reason); building it again"))
             try await offPool { try root.remove(path) }
         }
+        try markBegun(name)
         try root.makeDirectory(path)
         do {
             let record = try await build(folder(name))
@@ -81,10 +83,14 @@ package struct EnvironmentStore: Sendable {
                 let directory = try root.directory(path)
                 try directory.syncFileSystem()
                 try directory.writeFile(RelativePath(EnvironmentRecord.fileName), Array(record.text.utf8))
+                try? unmarkBegun(name)
             }
         } catch {
             // The mark is missing, so what cannot be removed now is removed by the next run.
-            try? await offPool { try root.remove(path) }
+            try? await offPool {
+                try root.remove(path)
+                try unmarkBegun(name)
+            }
             throw error
         }
         guard var ready = try ready(name, holdsLock: true) else {
@@ -93,6 +99,24 @@ package struct EnvironmentStore: Sendable {
         ready.wasBuilt = true
         return ready
     }
+
+    // MARK: Begun builds
+
+    /// Whether we have begun to build `name` and not finished; a folder without our mark that we did not begin is somebody else's.
+    func wasBegun(_ name: String) -> Bool { fileStatus(begunFolder.appending(name)) != nil }
+
+    private var begunFolder: FilePath { stateFolder.appending("begun") }
+
+    private func markBegun(_ name: String) throws {
+        try Directory(creating: begunFolder).writeFile(RelativePath(name), [])
+    }
+
+    func unmarkBegun(_ name: String) throws {
+        guard wasBegun(name) else { return }
+        try Directory(opening: begunFolder).remove(RelativePath(name))
+    }
+
+    // MARK: Locks
 
     /// The right to build or remove the environment called `name`.
     func lock(_ name: String, report: @Sendable (EnvironmentMessage) -> Void) async throws -> FileLock {

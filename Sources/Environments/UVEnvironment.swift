@@ -18,7 +18,6 @@ package struct UVEnvironment: EnvironmentManager {
 
     package func prepare(_ request: EnvironmentRequest) async throws -> PreparedEnvironment {
         let environment = try await PythonEnvironment(request, honoursLock: true)
-        for notice in environment.notices { request.report(.warning(notice)) }
         let store = EnvironmentStore(root: request.root)
         let ready = try await store.obtain(environment.name, report: request.report) { folder in
             try await build(environment, in: folder, request)
@@ -29,6 +28,7 @@ package struct UVEnvironment: EnvironmentManager {
     private func build(
         _ environment: PythonEnvironment, in folder: FilePath, _ request: EnvironmentRequest
     ) async throws -> EnvironmentRecord {
+        for notice in environment.notices { request.report(.warning(notice)) }
         request.report(.progress("creating the environment '\(folder)' with uv and python \(environment.python)"))
         var installation = Installation(request)
         let uv = try installation.program(

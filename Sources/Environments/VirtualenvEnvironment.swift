@@ -16,7 +16,6 @@ package struct VirtualenvEnvironment: EnvironmentManager {
 
     package func prepare(_ request: EnvironmentRequest) async throws -> PreparedEnvironment {
         let environment = try await PythonEnvironment(request, honoursLock: false)
-        for notice in environment.notices { request.report(.warning(notice)) }
         let store = EnvironmentStore(root: request.root)
         let ready = try await store.obtain(environment.name, report: request.report) { folder in
             try await build(environment, in: folder, request)
@@ -27,6 +26,7 @@ package struct VirtualenvEnvironment: EnvironmentManager {
     private func build(
         _ environment: PythonEnvironment, in folder: FilePath, _ request: EnvironmentRequest
     ) async throws -> EnvironmentRecord {
+        for notice in environment.notices { request.report(.warning(notice)) }
         guard case .version(let version) = environment.pythonRequest else {
             throw EnvironmentError(
                 .missingPython, "'\(environment.python)' is no version that virtualenv can look for",

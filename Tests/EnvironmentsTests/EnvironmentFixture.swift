@@ -11,7 +11,7 @@ final class EnvironmentFixture: Sendable {
     let temporary: TemporaryDirectory
     let variables: [String: String]
     let starter: RecordingStarter
-    let real = TestProcessStarter()
+    let real = Keeper.shared
     private let recorded = Mutex(Recorded())
 
     private struct Recorded: ~Copyable {
