@@ -1,9 +1,12 @@
 /// How far a paged search has come, in the form MLflow uses: base64 of `{"offset": N}`.
 package struct PageToken: Sendable, Hashable {
     package var offset: Int
+    /// Marks the search that the token belongs to, where that matters.
+    package var fingerprint: UInt64?
 
-    package init(offset: Int) {
+    package init(offset: Int, fingerprint: UInt64? = nil) {
         self.offset = offset
+        self.fingerprint = fingerprint
     }
 
     /// Reads a token that a client sent back; no token is the beginning.
@@ -17,16 +20,19 @@ package struct PageToken: Sendable, Hashable {
         }
         let json = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
         let prefix = #"{"offset":"#
-        guard json.hasPrefix(prefix), json.hasSuffix("}"),
-            let number = Int(json.dropFirst(prefix.count).dropLast()), (0...Int(Int32.max)).contains(number)
+        let parts = json.dropFirst(prefix.count).dropLast().split(separator: #","search":"#)
+        guard json.hasPrefix(prefix), json.hasSuffix("}"), (1...2).contains(parts.count),
+            let number = parts.first.flatMap({ Int($0) }), (0...Int(Int32.max)).contains(number)
         else {
             throw .invalidParameter("Invalid page token, parsed value=\(json)")
         }
         offset = number
+        fingerprint = parts.count == 2 ? parts.last.flatMap { UInt64($0) } : nil
     }
 
     package var text: String {
-        encodedBase64(Array("{\"offset\": \(offset)}".utf8))
+        let search = fingerprint.map { ", \"search\": \($0)" } ?? ""
+        return encodedBase64(Array("{\"offset\": \(offset)\(search)}".utf8))
     }
 }
 

@@ -35,6 +35,11 @@ package struct SearchVocabulary: Sendable {
     /// Whether tags and parameters can be compared with lists.
     let takesListsEverywhere: Bool
 
+    /// The canonical name of an attribute that results can be ordered by.
+    package func orderKey(named name: String) -> String? {
+        attributes[name].flatMap { $0.isOrderKey ? $0.name : nil }
+    }
+
     func attributes(where isWanted: (Attribute) -> Bool) -> [String] {
         Set(attributes.values.filter(isWanted).map(\.name)).sorted()
     }
