@@ -9,6 +9,11 @@ static inline int sqlite_bind_copied_text(sqlite3_stmt *statement, int index, co
 static const int sqlite_not_unique = SQLITE_CONSTRAINT_UNIQUE;
 static const int sqlite_primary_key_not_unique = SQLITE_CONSTRAINT_PRIMARYKEY;
 
+/// Switches off the counting of memory, whose lock every allocation takes; only possible before the first use.
+static inline int sqlite_stop_counting_memory(void) {
+    return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /// Takes away what a hostile file could use against the process that reads it; configured by a variadic call.
 static inline int sqlite_make_defensive(sqlite3 *connection) {
     return sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)0);

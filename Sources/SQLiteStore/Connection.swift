@@ -22,6 +22,7 @@ final class Connection {
 
     /// Opens the file; SQLite touches it only at the first statement.
     init(path: FilePath, access: Access, busyTimeout: Duration, fileSystem: String? = nil) throws(SQLiteFailure) {
+        _ = libraryIsConfigured
         let flags =
             switch access {
             case .readOnly: SQLITE_OPEN_READONLY
@@ -98,6 +99,19 @@ final class Connection {
         while try statement.step() {}
     }
 
+    /// Runs one statement for each of many lists of values.
+    func runForEach<Element>(
+        _ sql: String, of elements: some Sequence<Element>, values: (Element) -> [SQLiteValue]
+    ) throws(SQLiteFailure) {
+        let statement = try statement(sql)
+        defer { statement.reset() }
+        for element in elements {
+            try statement.bind(values(element))
+            while try statement.step() {}
+            statement.rewind()
+        }
+    }
+
     /// Hands every row of the result to `body`; the row is only valid during the call.
     func forEach(_ sql: String, _ values: [SQLiteValue] = [], body: (Row) throws -> Void) throws {
         let statement = try statement(sql)
@@ -163,6 +177,9 @@ final class Connection {
         }
     }
 }
+
+/// Configures the library once; it refuses, harmlessly, when something in the process has used it before.
+private let libraryIsConfigured: Bool = sqlite_stop_counting_memory() == SQLITE_OK
 
 /// Waits while another connection holds the file: short random pauses, so that waiting writers do not march in step.
 private final class BusyWait {

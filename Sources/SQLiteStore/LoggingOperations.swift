@@ -7,7 +7,7 @@ extension SQLiteStore {
         try Validation.metric(metric)
         try await write { connection in
             try connection.checkRunIsActive(runID)
-            try connection.insertMetric(metric, runID: runID)
+            try connection.insertMetrics([metric], runID: runID)
         }
     }
 
@@ -45,37 +45,48 @@ extension SQLiteStore {
         try await write { connection in
             try connection.checkRunIsActive(batch.runID)
             for param in batch.params { try connection.insertParam(param, runID: batch.runID) }
-            for metric in batch.metrics { try connection.insertMetric(metric, runID: batch.runID) }
+            try connection.insertMetrics(batch.metrics, runID: batch.runID)
             for tag in batch.tags { try connection.setTag(tag, runID: batch.runID) }
         }
     }
 }
 
 extension Connection {
-    /// Adds a point to the history, once, and makes it the latest if it is later than that.
-    func insertMetric(_ metric: Metric, runID: String) throws {
-        // NaN is a flag beside the value zero; infinities are the largest numbers, as MLflow stores them.
-        let isNaN = metric.value.isNaN
-        let largest = Double.greatestFiniteMagnitude
-        let value = isNaN ? 0 : min(max(metric.value, -largest), largest)
-        try run(
+    /// Adds points to the history, each once, and makes the last of each key the latest if it is later than that.
+    func insertMetrics(_ metrics: [Metric], runID: String) throws {
+        let points = metrics.map(StoredPoint.init)
+        try runForEach(
             """
             INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING
-            """, .text(metric.key), .real(value), .integer(metric.timestamp), .text(runID), .integer(metric.step),
-            .integer(isNaN ? 1 : 0))
-        try run(
+            """, of: points
+        ) { [.text($0.key), .real($0.value), .integer($0.timestamp), .text(runID), .integer($0.step), $0.flag] }
+        try runForEach(
             """
             INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (key, run_uuid) DO UPDATE SET
                 value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
                 WHERE (excluded.step, excluded.timestamp, excluded.value)
                     > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
-            """, .text(metric.key), .real(value), .integer(metric.timestamp), .integer(metric.step),
-            .integer(isNaN ? 1 : 0), .text(runID))
-        if let modelID = metric.modelID, !modelID.isEmpty {
-            try insertModelMetric(metric, value: value, modelID: modelID, runID: runID)
+            """, of: latest(of: points)
+        ) { [.text($0.key), .real($0.value), .integer($0.timestamp), .integer($0.step), $0.flag, .text(runID)] }
+        for metric in metrics {
+            guard let modelID = metric.modelID, !modelID.isEmpty else { continue }
+            try insertModelMetric(metric, value: StoredPoint(metric).value, modelID: modelID, runID: runID)
         }
+    }
+
+    /// The latest point of each key; equal ones: the first.
+    private func latest(of points: [StoredPoint]) -> [StoredPoint] {
+        guard points.count > 1 else { return points }
+        // Keys are told apart by their bytes, as the database does, not by Swift's `==`.
+        var latest: [[UInt8]: StoredPoint] = [:]
+        for point in points {
+            let key = Array(point.key.utf8)
+            if let known = latest[key], !known.isEarlier(than: point) { continue }
+            latest[key] = point
+        }
+        return Array(latest.values)
     }
 
     private func insertModelMetric(_ metric: Metric, value: Double, modelID: String, runID: String) throws {
@@ -123,5 +134,29 @@ extension Connection {
             INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)
             ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value
             """, .text(tag.key), .text(tag.value), .text(runID))
+    }
+}
+
+/// A metric as the tables hold it: NaN is a flag beside the value zero, infinities are the largest finite numbers.
+private struct StoredPoint {
+    var key: String
+    var value: Double
+    var timestamp: Int64
+    var step: Int64
+    var isNaN: Bool
+
+    init(_ metric: Metric) {
+        let largest = Double.greatestFiniteMagnitude
+        key = metric.key
+        isNaN = metric.value.isNaN
+        value = isNaN ? 0 : min(max(metric.value, -largest), largest)
+        timestamp = metric.timestamp
+        step = metric.step
+    }
+
+    var flag: SQLiteValue { .integer(isNaN ? 1 : 0) }
+
+    func isEarlier(than other: StoredPoint) -> Bool {
+        (step, timestamp, value) < (other.step, other.timestamp, other.value)
     }
 }

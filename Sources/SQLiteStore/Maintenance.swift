@@ -4,7 +4,7 @@ package import Tracking
 
 /// The care of the file as a whole.
 extension SQLiteStore {
-    /// Everything that is wrong with the file: damaged pages, indexes that disagree, rows whose parents are missing. Empty is good.
+    /// What is wrong with the file: damaged pages, indexes that disagree, rows without parents; nothing is good.
     package func integrityProblems() async throws -> [String] {
         try await read { connection in
             var problems = try connection.all("PRAGMA integrity_check") { $0.text(0) }.filter { $0 != "ok" }
@@ -57,7 +57,7 @@ extension SQLiteStore {
         }
     }
 
-    /// Removes a deleted run with everything it logged, for good. Its artifacts are the caller's business.
+    /// Removes a deleted run with everything it logged, for good; its artifacts are the caller's business.
     package func purgeRun(id: String) async throws {
         try Validation.runID(id)
         try await write { connection in
@@ -68,7 +68,7 @@ extension SQLiteStore {
         }
     }
 
-    /// Removes a deleted experiment with its runs and logged models, for good. Artifacts are the caller's business.
+    /// Removes a deleted experiment with its runs and logged models, for good; artifacts are the caller's business.
     package func purgeExperiment(id: String) async throws {
         let number = try Validation.experimentID(id)
         try await write { connection in

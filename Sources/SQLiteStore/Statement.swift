@@ -72,6 +72,12 @@ final class Statement {
         }
     }
 
+    /// Makes the statement ready to run again with other values.
+    func rewind() {
+        unsafe sqlite3_reset(pointer)
+    }
+
+    /// Ends the use of the statement, and forgets its values.
     func reset() {
         unsafe sqlite3_reset(pointer)
         unsafe sqlite3_clear_bindings(pointer)

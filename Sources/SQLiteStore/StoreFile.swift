@@ -43,7 +43,7 @@ struct StoreFile: Sendable {
         try connection.execute(
             """
             PRAGMA synchronous = \(synchronous); PRAGMA foreign_keys = ON; PRAGMA case_sensitive_like = ON;
-            PRAGMA trusted_schema = OFF
+            PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16000
             """)
     }
 
