@@ -138,6 +138,7 @@ let package = Package(
         .executableTarget(
             name: "RunnerFixture", dependencies: ["Files", "Processes", systemPackage], path: "Tests/RunnerFixture",
             swiftSettings: strict),
+        .target(name: "FaultyFileSystem", dependencies: ["CSQLite"], path: "Tests/FaultyFileSystem"),
         tests("Diagnostics", ["Diagnostics"]),
         tests("Files", ["Files", "TestSupport", systemPackage]),
         tests("Documents", resources: [.copy("Golden")], ["Documents", "Diagnostics"]),
@@ -161,7 +162,12 @@ let package = Package(
             "Environments", resources: [.copy("Golden")],
             ["Environments", "Diagnostics", "Documents", "Processes", "Files", "TestSupport", systemPackage]),
         tests("Tracking", ["Tracking", "Diagnostics"]),
-        tests("SQLiteStore", ["SQLiteStore", "Tracking", "Files", "TestSupport", grdb, systemPackage]),
+        tests(
+            "SQLiteStore",
+            [
+                "SQLiteStore", "Tracking", "Diagnostics", "CSQLite", "FaultyFileSystem", "Files", "TestSupport",
+                systemPackage,
+            ]),
         tests(
             "Server",
             [

@@ -1,8 +1,9 @@
 import SystemPackage
+import Tracking
 
 /// A location as it is stored: a local path, which may be relative, becomes absolute; a URI stays as it is.
 func absoluteLocation(_ location: String, in workingDirectory: FilePath) -> String {
-    if hasScheme(location) {
+    if hasURIScheme(location) {
         guard location.hasPrefix("file:"), !location.hasPrefix("file:/") else { return location }
         return "file://" + absolutePath(String(location.dropFirst("file:".count)), in: workingDirectory)
     }
@@ -18,19 +19,10 @@ private func absolutePath(_ text: String, in workingDirectory: FilePath) -> Stri
 
 /// Adds components to the path of a location, before its query if it has one.
 func appendedLocation(_ location: String, _ components: String...) -> String {
-    let queryStart = hasScheme(location) ? location.firstIndex { $0 == "?" || $0 == "#" } : nil
+    let queryStart = hasURIScheme(location) ? location.firstIndex { $0 == "?" || $0 == "#" } : nil
     var path = location[..<(queryStart ?? location.endIndex)]
     let query = location[(queryStart ?? location.endIndex)...]
     while path.count > 1, path.hasSuffix("/") { path.removeLast() }
     let separator = path.hasSuffix("/") || path.isEmpty ? "" : "/"
     return path + separator + components.joined(separator: "/") + query
-}
-
-/// Whether text begins with a URI scheme.
-func hasScheme(_ text: String) -> Bool {
-    guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), colon != text.startIndex else { return false }
-    return text[..<colon].unicodeScalars.allSatisfy { scalar in
-        scalar.isASCII
-            && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "+-.".unicodeScalars.contains(scalar))
-    }
 }

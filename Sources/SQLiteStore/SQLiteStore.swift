@@ -26,7 +26,7 @@ package final class SQLiteStore: Sendable {
         /// The wall clock, in milliseconds since 1970.
         package var now: @Sendable () -> Int64
         /// The layer through which SQLite reaches the file, when it is not the system itself: for fault injection.
-        var fileSystem: String?
+        package var fileSystem: String?
 
         /// MLflow's defaults for a store that is used directly: artifacts under `./mlruns`.
         package init(

@@ -113,7 +113,7 @@ package enum Validation {
         guard !location.hasPrefix("runs:") else {
             throw .invalidParameter("Artifact location cannot be a runs:/ URI. Given: '\(location)'")
         }
-        if let schemeEnd = location.firstRange(of: ":"), location[..<schemeEnd.lowerBound].allSatisfy(\.isLetter) {
+        if hasURIScheme(location) {
             guard !location.contains("#"), !location.contains(";") else {
                 throw .invalidParameter("'artifact_location' URL can't include fragments or params.")
             }
@@ -309,4 +309,13 @@ func quotedJSON(_ text: String) -> String {
         }
     }
     return quoted + "\""
+}
+
+/// Whether text begins with a URI scheme.
+package func hasURIScheme(_ text: String) -> Bool {
+    guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")), colon != text.startIndex else { return false }
+    return text[..<colon].unicodeScalars.allSatisfy { scalar in
+        scalar.isASCII
+            && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "+-.".unicodeScalars.contains(scalar))
+    }
 }

@@ -1,0 +1,121 @@
+import Testing
+import Tracking
+
+extension StoreConformance {
+    static let runChecks = [
+        Check("a run is created with name, tags and parameters at once") { (store) async throws in
+            let run = try await store.createRun(
+                RunCreation(
+                    experimentID: "0", name: "first", userID: "ann", startTime: 12,
+                    tags: [Tag("z", "1"), Tag(WellKnownTag.runner, "host:boot:1:2")], params: [Param("alpha", "0.5")]))
+            #expect(run.info.runName == "first")
+            #expect(run.info.userID == "ann")
+            #expect(run.info.status == .running)
+            #expect(run.info.startTime == 12)
+            #expect(run.info.endTime == nil)
+            #expect(run.info.runID.count == 32 && isRunID(run.info.runID))
+            #expect(run.info.artifactURI.hasSuffix("/0/\(run.info.runID)/artifacts"))
+            #expect(run.data.tag("mlflow.runName") == "first")
+            #expect(run.data.params == [Param("alpha", "0.5")])
+            #expect(try await store.run(id: run.info.runID) == run)
+        },
+        Check("a run without a name gets one, which is also its tag") { (store) async throws in
+            let run = try await store.createRun(RunCreation(experimentID: "0", startTime: 1))
+            #expect(run.info.runName.count <= 20)
+            #expect(run.info.runName.split(separator: "-").count == 3)
+            #expect(run.data.tags == [Tag("mlflow.runName", run.info.runName)])
+            let tagged = try await store.createRun(
+                RunCreation(experimentID: "0", startTime: 1, tags: [Tag("mlflow.runName", "by tag")]))
+            #expect(tagged.info.runName == "by tag")
+            await expectFailure(.invalidParameterValue, "Both 'run_name' argument and 'mlflow.runName' tag") {
+                _ = try await store.makeRun(name: "a", tags: [Tag("mlflow.runName", "b")])
+            }
+        },
+        Check("a run needs an experiment that exists") { (store) async throws in
+            await expectFailure(.resourceDoesNotExist, "No Experiment with id=77 exists") {
+                _ = try await store.makeRun(in: "77")
+            }
+        },
+        Check("A-12 run ids of a wrong form are refused before any look-up") { (store) async throws in
+            for id in ["../..", "", "' OR 1=1", "-a", String(repeating: "a", count: 4000), "a b", "a/b"] {
+                await expectFailure(.invalidParameterValue, "for parameter 'run_id' supplied") {
+                    _ = try await store.run(id: id)
+                }
+                await expectFailure(.invalidParameterValue) { try await store.deleteRun(id: id) }
+            }
+            await expectFailure(.resourceDoesNotExist, "Run with id=artifacts not found") {
+                _ = try await store.run(id: "artifacts")
+            }
+        },
+        Check("a run's end, name and tags are set in one call") { (store) async throws in
+            let id = try await store.makeRun(tags: [Tag("gone", "1"), Tag("kept", "1")])
+            let info = try await store.updateRun(
+                RunUpdate(
+                    runID: id, status: .failed, endTime: 99, name: "renamed", tags: [Tag("why", "exit 3")],
+                    removedTags: ["gone", "never was"]))
+            #expect(info.status == .failed)
+            let run = try await store.run(id: id)
+            #expect(run.info == info)
+            #expect(run.info.endTime == 99)
+            #expect(run.info.runName == "renamed")
+            #expect(
+                run.data.tags == [Tag("kept", "1"), Tag("mlflow.runName", "renamed"), Tag("why", "exit 3")])
+        },
+        Check("an update leaves alone what it does not name") { (store) async throws in
+            let id = try await store.makeRun(name: "same")
+            try await store.updateRun(RunUpdate(runID: id, status: .finished, endTime: 5))
+            let info = try await store.updateRun(RunUpdate(runID: id, name: ""))
+            #expect(info.status == .finished && info.endTime == 5 && info.runName == "same")
+        },
+        Check("what a run said of its own end can be respected") { (store) async throws in
+            let id = try await store.makeRun()
+            try await store.updateRun(RunUpdate(runID: id, status: .killed, endTime: 5))
+            let info = try await store.updateRun(
+                RunUpdate(
+                    runID: id, status: .finished, endTime: 9, tags: [Tag("exit", "0")], respectsTerminalStatus: true))
+            #expect(info.status == .killed && info.endTime == 5)
+            #expect(try await store.run(id: id).data.tag("exit") == "0")
+        },
+        Check("a deleted run can be read and restored, but not written") { (store) async throws in
+            let id = try await store.makeRun()
+            try await store.deleteRun(id: id)
+            try await store.deleteRun(id: id)
+            #expect(try await store.run(id: id).info.lifecycleStage == .deleted)
+            let refusal = "The run \(id) must be in the 'active' state. Current state is deleted."
+            await expectFailure(.invalidParameterValue, refusal) {
+                try await store.updateRun(RunUpdate(runID: id, status: .finished))
+            }
+            await expectFailure(.invalidParameterValue, refusal) {
+                try await store.logMetric(Metric("m", 1, timestamp: 1), runID: id)
+            }
+            await expectFailure(.invalidParameterValue, refusal) {
+                try await store.logParam(Param("p", "1"), runID: id)
+            }
+            await expectFailure(.invalidParameterValue, refusal) { try await store.setTag(Tag("t", "1"), runID: id) }
+            await expectFailure(.invalidParameterValue, refusal) { try await store.deleteTag("t", runID: id) }
+            await expectFailure(.invalidParameterValue, refusal) { try await store.logBatch(LogBatch(runID: id)) }
+            await expectFailure(.invalidParameterValue, refusal) {
+                try await store.logInputs(RunInputs(models: [LoggedModelInput(modelID: "m-1")]), runID: id)
+            }
+            await expectFailure(.invalidParameterValue, refusal) {
+                try await store.logOutputs([LoggedModelOutput(modelID: "m-1")], runID: id)
+            }
+            try await store.restoreRun(id: id)
+            try await store.setTag(Tag("t", "1"), runID: id)
+            await expectFailure(.resourceDoesNotExist) { try await store.deleteRun(id: "unknown") }
+            await expectFailure(.resourceDoesNotExist) { try await store.restoreRun(id: "unknown") }
+        },
+        Check("X-06 running runs that carry a runner's tag are found") { (store) async throws in
+            let running = try await store.makeRun(tags: [Tag(WellKnownTag.runner, "host:boot:1:2")])
+            let ended = try await store.makeRun(tags: [Tag(WellKnownTag.runner, "host:boot:3:4")])
+            let foreign = try await store.makeRun()
+            let deleted = try await store.makeRun(tags: [Tag(WellKnownTag.runner, "host:boot:5:6")])
+            try await store.updateRun(RunUpdate(runID: ended, status: .finished, endTime: 2))
+            try await store.deleteRun(id: deleted)
+            let found = try await store.runs(withStatus: .running, havingTag: WellKnownTag.runner)
+            #expect(found.map(\.info.runID) == [running])
+            #expect(found.first?.data.tag(WellKnownTag.runner) == "host:boot:1:2")
+            #expect(foreign != running)
+        },
+    ]
+}
