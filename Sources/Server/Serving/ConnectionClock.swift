@@ -55,16 +55,19 @@ final class ConnectionClock {
         bodyBytes = 0
     }
 
-    /// Bytes came; false when they are too many for a head.
-    func received(_ count: Int) -> Bool {
+    /// Bytes came, and are about to be decoded.
+    func received() {
         if phase == .idle { enter(.readingHead) }
-        headBytes += count
-        return headBytes <= limits.headBytes
     }
 
-    /// The bytes that came have been decoded.
-    func decoded() {
-        if phase != .readingHead { headBytes = 0 }
+    /// So many bytes have been decoded; false when all that came so far is too much for a head without an end.
+    func decoded(_ count: Int) -> Bool {
+        guard phase == .readingHead else {
+            headBytes = 0
+            return true
+        }
+        headBytes += count
+        return headBytes <= limits.headBytes
     }
 
     func receivedHead() {
@@ -143,12 +146,10 @@ final class ConnectionByteWatch: ChannelDuplexHandler {
             refuse(context, "503 Service Unavailable\r\nretry-after: 1")
             return
         }
-        guard clock.received(unwrapInboundIn(data).readableBytes) else {
-            refuse(context, "431 Request Header Fields Too Large")
-            return
-        }
+        let count = unwrapInboundIn(data).readableBytes
+        clock.received()
         context.fireChannelRead(data)
-        clock.decoded()
+        if !clock.decoded(count) { refuse(context, "431 Request Header Fields Too Large") }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

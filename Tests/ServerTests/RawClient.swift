@@ -1,0 +1,86 @@
+import Dispatch
+import Glibc
+
+/// A TCP client that sends exactly the bytes it is given: what well-behaved client libraries cannot.
+final class RawClient: Sendable {
+    private let descriptor: Int32
+
+    struct CannotConnect: Error {
+        let errno: Int32
+    }
+
+    init(port: Int) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port).bigEndian)
+        address.sin_addr = in_addr(s_addr: UInt32(0x7F00_0001).bigEndian)
+        let result = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0 else {
+            let error = CannotConnect(errno: errno)
+            close(descriptor)
+            throw error
+        }
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
+        _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    /// From `http://127.0.0.1:PORT`.
+    convenience init(uri: String) throws {
+        try self.init(port: Int(uri.split(separator: ":").last ?? "") ?? 0)
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// False when the other side has hung up.
+    @discardableResult
+    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+
+    @discardableResult
+    func send(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    /// Says that nothing more will come.
+    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// Everything until the other side closes, or until `isEnough`.
+    func receive(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
+        await withCheckedContinuation { continuation in
+            // A thread of its own: the call blocks.
+            DispatchQueue.global().async {
+                var received: [UInt8] = []
+                var buffer = [UInt8](repeating: 0, count: 65_536)
+                while true {
+                    let count = unsafe buffer.withUnsafeMutableBytes {
+                        unsafe recv(self.descriptor, $0.baseAddress, $0.count, 0)
+                    }
+                    guard count > 0 else { break }
+                    received += buffer.prefix(count)
+                    if isEnough(String(decoding: received, as: UTF8.self)) { break }
+                }
+                continuation.resume(returning: String(decoding: received, as: UTF8.self))
+            }
+        }
+    }
+}
+
+/// The status of the first answer in a text, or nil.
+func firstStatus(_ text: String) -> Int? {
+    guard text.hasPrefix("HTTP/1.1 ") else { return nil }
+    return Int(text.dropFirst("HTTP/1.1 ".count).prefix(3))
+}
