@@ -34,7 +34,7 @@ struct EndpointTests {
             let path = "/api/2.0/mlflow/experiments/get?experiment_id=0"
             for (token, status) in [(nil, 401), ("wrong", 401), (endpoint.token, 200)] {
                 let client = try RawClient(uri: endpoint.uri)
-                client.send(request(path, token: token))
+                await client.send(request(path, token: token))
                 #expect(firstStatus(await client.receive()) == status)
             }
         }
@@ -45,7 +45,7 @@ struct EndpointTests {
         let fixture = try await ServerFixture()
         let endpoint = try TrackingEndpoint(store: fixture.store, settings: fixture.settings)
         let client = try RawClient(uri: endpoint.uri)
-        client.send(request("/api/2.0/mlflow/experiments/get?experiment_id=0", token: endpoint.token))
+        await client.send(request("/api/2.0/mlflow/experiments/get?experiment_id=0", token: endpoint.token))
         client.finishSending()
         await endpoint.close()
         #expect(firstStatus(await client.receive()) == 200)
@@ -60,7 +60,7 @@ struct EndpointTests {
         for index in 0..<20 {
             let client = try RawClient(uri: endpoint.uri)
             let body = #"{"run_id":"\#(run.info.runID)","key":"k\#(index)","value":"v"}"#
-            client.send(
+            await client.send(
                 "POST /api/2.0/mlflow/runs/log-parameter HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
                     + "authorization: Bearer \(endpoint.token)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)")
         }
@@ -74,7 +74,7 @@ struct EndpointTests {
         let fixture = try await ServerFixture()
         let endpoint = try TrackingEndpoint(store: fixture.store, settings: fixture.settings)
         let client = try RawClient(uri: endpoint.uri)
-        client.send("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        await client.send("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
         _ = await client.receive { $0.hasSuffix("OK") }
         let taken = await ContinuousClock().measure { await endpoint.close() }
         #expect(taken < .seconds(3))

@@ -40,19 +40,18 @@ final class RawClient: Sendable {
 
     /// False when the other side has hung up.
     @discardableResult
-    func send(_ text: String) -> Bool { send(Array(text.utf8)) }
-
-    @discardableResult
-    func send(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes {
-                unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+    func send(_ text: String) async -> Bool {
+        await onOwnThread { client in
+            var rest = Array(text.utf8)[...]
+            while !rest.isEmpty {
+                let count = unsafe rest.withUnsafeBytes {
+                    unsafe Glibc.send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
+                guard count > 0 else { return false }
+                rest = rest.dropFirst(count)
             }
-            guard count > 0 else { return false }
-            rest = rest.dropFirst(count)
+            return true
         }
-        return true
     }
 
     /// Says that nothing more will come.
@@ -60,21 +59,25 @@ final class RawClient: Sendable {
 
     /// Everything until the other side closes, or until `isEnough`.
     func receive(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
-        await withCheckedContinuation { continuation in
-            // A thread of its own: the call blocks.
-            DispatchQueue.global().async {
-                var received: [UInt8] = []
-                var buffer = [UInt8](repeating: 0, count: 65_536)
-                while true {
-                    let count = unsafe buffer.withUnsafeMutableBytes {
-                        unsafe recv(self.descriptor, $0.baseAddress, $0.count, 0)
-                    }
-                    guard count > 0 else { break }
-                    received += buffer.prefix(count)
-                    if isEnough(String(decoding: received, as: UTF8.self)) { break }
+        await onOwnThread { client in
+            var received: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while true {
+                let count = unsafe buffer.withUnsafeMutableBytes {
+                    unsafe recv(client.descriptor, $0.baseAddress, $0.count, 0)
                 }
-                continuation.resume(returning: String(decoding: received, as: UTF8.self))
+                guard count > 0 else { break }
+                received += buffer.prefix(count)
+                if isEnough(String(decoding: received, as: UTF8.self)) { break }
             }
+            return String(decoding: received, as: UTF8.self)
+        }
+    }
+
+    /// Calls that block must not take a thread of the pool that the server under test needs.
+    private func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable (RawClient) -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            DispatchQueue(label: "raw client").async { continuation.resume(returning: body(self)) }
         }
     }
 }

@@ -6,6 +6,8 @@ import Tracking
 ///
 /// Everything that can go wrong becomes one of these in one place, so that no client ever sees another form.
 struct APIError: Error {
+    private static let messageLimit = 4000
+
     var status: HTTPResponse.Status
     var code: TrackingError.Code
     var message: String
@@ -15,7 +17,8 @@ struct APIError: Error {
         _ code: TrackingError.Code, _ message: String, status: HTTPResponse.Status? = nil, headers: HTTPFields = [:]
     ) {
         self.code = code
-        self.message = message
+        // What a client sent comes back in many messages; a megabyte of it need not.
+        self.message = message.utf8.count <= Self.messageLimit ? message : "\(message.prefix(Self.messageLimit))…"
         self.status = status ?? code.httpStatus
         self.headers = headers
     }

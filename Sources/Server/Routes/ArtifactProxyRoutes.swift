@@ -11,14 +11,15 @@ struct ArtifactProxyRoutes: RouteProvider {
     let roots: ArtifactRoots
 
     var routes: [Route] {
-        let parts = ["create", "complete", "abort"].flatMap {
-            Route.call(.post, "mlflow-artifacts/mpu/\($0)/**", handler: multipart)
-        }
+        let unsupported =
+            ["create", "complete", "abort"].flatMap { step in
+                Route.call(.post, "mlflow-artifacts/mpu/\(step)/**") { try multipart($0, after: "/mpu/\(step)/") }
+            } + Route.call(.get, "mlflow-artifacts/presigned/**") { try multipart($0, after: "/presigned/") }
         return Route.call(.get, Self.prefix, handler: list)
             + Route.call(.get, "\(Self.prefix)/**", handler: download)
             + Route.call(.put, "\(Self.prefix)/**", handler: upload)
             + Route.call(.delete, "\(Self.prefix)/**", handler: delete)
-            + Route.call(.get, "mlflow-artifacts/presigned/**", handler: multipart) + parts
+            + unsupported
     }
 
     private func folder() throws(APIError) -> ArtifactFolder {
@@ -58,10 +59,9 @@ struct ArtifactProxyRoutes: RouteProvider {
     }
 
     /// Files of a local folder are sent through the server; there is nowhere else to send parts of them to.
-    @Sendable private func multipart(_ request: APIRequest) async throws -> Response {
+    private func multipart(_ request: APIRequest, after marker: String) throws -> Response {
         _ = try folder()
-        let parts = request.request.uri.path.contains("/presigned/") ? "/presigned/" : "/mpu/"
-        _ = try request.artifactPath(after: parts)
+        _ = try request.artifactPath(after: marker)
         throw APIError(
             .notImplemented, "Multipart upload is not supported for the current artifact repository")
     }

@@ -178,18 +178,40 @@ final class ConnectionMessageWatch: ChannelDuplexHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let clock: ConnectionClock
+    private var isClosing = false
 
     init(clock: ConnectionClock) {
         self.clock = clock
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isClosing else { return }
         switch unwrapInboundIn(data) {
-        case .head: clock.receivedHead()
+        case .head(let head):
+            clock.receivedHead()
+            // What comes after the decoder no longer knows these two from better requests.
+            guard head.uri.hasPrefix("/"), head.headers["host"].count == 1 else {
+                refuse(context, head)
+                return
+            }
         case .body(let bytes): clock.receivedBody(bytes.readableBytes)
         case .end: clock.receivedEnd()
         }
         context.fireChannelRead(data)
+    }
+
+    /// Answers 400 and closes, unless an earlier answer is still on its way.
+    private func refuse(_ context: ChannelHandlerContext, _ head: HTTPRequestHead) {
+        isClosing = true
+        guard clock.unansweredRequests == 1 else {
+            context.close(promise: nil)
+            return
+        }
+        let headers: HTTPHeaders = ["content-length": "0", "connection": "close"]
+        let answer = HTTPResponseHead(version: head.version, status: .badRequest, headers: headers)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.write(wrapOutboundOut(.head(answer)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

@@ -113,8 +113,9 @@ private struct RunningService: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let service = try await HTTPService(
-                on: socket, responder: settings.makeResponder(for: store, address: socket.address, port: socket.port),
-                limits: settings.limits,
+                on: socket,
+                responder: settings.makeResponder(
+                    for: store, address: socket.address, port: socket.port), limits: settings.limits,
                 eventLoopGroup: group, logger: logger)
             // Owned by this value: `stop` awaits it.
             return RunningService(service: service, eventLoopGroup: group, running: Task { try await service.run() })
