@@ -15,7 +15,7 @@ def refused(code, call, *arguments, **named):
     except MlflowException as error:
         assert error.error_code == code, (error.error_code, str(error))
         return str(error)
-    raise AssertionError(f"{call} was not refused")
+    raise AssertionError(f"{call.__name__}{arguments} was not refused")
 
 
 first = client.create_experiment("first", tags={"team": "a", "empty": ""})

@@ -152,7 +152,8 @@ struct ProtectionRouteTests {
             let start = clock.now
             let answer = try await client.post("runs/search", body)
             #expect(answer.status == 400)
-            #expect(clock.now - start < .seconds(1))
+            // Bounded, not timed: the machine runs many tests at once. What is not linear would take minutes.
+            #expect(clock.now - start < .seconds(30))
             // An error text does not carry a megabyte back.
             #expect(answer.text.utf8.count < 20_000)
         }
