@@ -112,7 +112,8 @@ let package = Package(
             "Server",
             [
                 "Diagnostics", "Files", "Tracking", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
-                nioPosix, serviceLifecycle, systemPackage,
+                nioPosix, nioSSL,
+                serviceLifecycle, systemPackage,
             ]),
         module(
             "SwiftFlow",
@@ -171,9 +172,8 @@ let package = Package(
         tests(
             "Server",
             [
-                "Server", "SQLiteStore", "Tracking", "Files", "Processes", "TestSupport", hummingbird,
-                hummingbirdTesting,
-                httpTypes, nioCore, systemPackage,
+                "Server", "SQLiteStore", "Tracking", "Diagnostics", "Files", "Processes", "TestSupport", hummingbird,
+                hummingbirdTesting, httpTypes, nioCore, systemPackage,
             ]),
         tests(
             "Execution",

@@ -38,12 +38,15 @@ package struct ServerSettings: Sendable {
     package var artifactRoots: ArtifactRoots
     /// A regular expression that the source of every new model version must match somewhere.
     package var modelSourcePattern: String?
+    /// Nil: connections are not encrypted.
+    package var tls: TLSFiles?
     var limits = ConnectionLimits()
 
     package init(
         credentials: Credentials? = nil, allowedHosts: [String] = [], allowedOrigins: [String] = [],
-        artifactRoots: ArtifactRoots = ArtifactRoots(), modelSourcePattern: String? = nil
+        artifactRoots: ArtifactRoots = ArtifactRoots(), modelSourcePattern: String? = nil, tls: TLSFiles? = nil
     ) {
+        self.tls = tls
         self.artifactRoots = artifactRoots
         self.modelSourcePattern = modelSourcePattern
         self.credentials = credentials
@@ -56,7 +59,7 @@ package struct ServerSettings: Sendable {
         let sourceRules = ModelSourceRules(stores: stores, pattern: modelSourcePattern)
         var providers: [any RouteProvider] = [
             ExperimentRoutes(store: store), RunRoutes(store: store), LoggingRoutes(store: store),
-            InputRoutes(store: store), MetricRoutes(store: store),
+            InputRoutes(store: store), MetricRoutes(store: store), ModelHistoryRoutes(store: store),
             ArtifactRoutes(stores: stores, roots: artifactRoots, sourceRules: sourceRules),
             ArtifactProxyRoutes(roots: artifactRoots), ServerInfoRoutes(),
         ]

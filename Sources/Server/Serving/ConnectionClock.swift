@@ -37,6 +37,7 @@ final class ConnectionClock {
     private var headBytes = 0
     private var bodyBytes = 0
     private(set) var unansweredRequests = 0
+    private var hasAnswered = false
     /// Whether we have asked for more bytes; if not, a stall is ours and not the client's.
     var isReading = false
     var isWritable = true {
@@ -86,6 +87,7 @@ final class ConnectionClock {
 
     func answered() {
         unansweredRequests -= 1
+        hasAnswered = true
         if unansweredRequests <= 0, phase == .answering { enter(.idle) }
     }
 
@@ -93,7 +95,8 @@ final class ConnectionClock {
     func isOverdue(at now: NIODeadline) -> Bool {
         if let unwritableSince, now - unwritableSince > limits.stall { return true }
         switch phase {
-        case .idle: return now - since > limits.idle
+        // One that has not asked for anything yet may be no client at all.
+        case .idle: return now - since > (hasAnswered ? limits.idle : min(limits.idle, limits.stall))
         case .readingHead: return now - since > limits.head
         case .answering: return false
         case .readingBody:

@@ -10,6 +10,7 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
 
     let base: Base
     let limits: ConnectionLimits
+    let tls: TLSContext?
     let connections: OpenConnections
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -19,6 +20,7 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
         let clock = NIOLoopBound(
             ConnectionClock(limits: limits, isRefused: !isAdmitted), eventLoop: channel.eventLoop)
         return channel.eventLoop.makeCompletedFuture {
+            if let tls { try channel.pipeline.syncOperations.addHandler(tls.makeHandler()) }
             try channel.pipeline.syncOperations.addHandler(ConnectionByteWatch(clock: clock.value))
         }.flatMap {
             base.setup(channel: channel, logger: logger)

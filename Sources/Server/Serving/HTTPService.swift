@@ -16,7 +16,7 @@ struct HTTPService: Sendable {
 
     /// Adopts the socket, which is closed when the service ends.
     init(
-        on socket: ListeningSocket, responder: TrackingResponder, limits: ConnectionLimits,
+        on socket: ListeningSocket, responder: TrackingResponder, limits: ConnectionLimits, tls: TLSContext? = nil,
         eventLoopGroup: any EventLoopGroup, logger: Logger
     ) async throws {
         let channel = GuardedChannel(
@@ -30,7 +30,7 @@ struct HTTPService: Sendable {
                     httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                         maxHeaderFieldSize: limits.headerBlock, maxHeaderListSize: limits.headerBlock,
                         maxHeaderFieldCount: limits.headerCount))),
-            limits: limits, connections: OpenConnections())
+            limits: limits, tls: tls, connections: OpenConnections())
         self.channel = channel
         self.socket = socket
         self.logger = logger
@@ -60,12 +60,15 @@ struct HTTPService: Sendable {
     ///   - patience: how long clients that are about to hang up by themselves are waited for.
     ///   - grace: after this, what is still open is cut.
     func stop(patience: Duration = .zero, grace: Duration = .seconds(10)) async {
-        await acceptPending()
-        try? await server.channel.close()
-        await waitForConnections(atMost: patience)
-        channel.connections.quiesce()
-        await waitForConnections(atMost: grace)
-        channel.connections.closeAll()
+        // A task of its own, awaited here: a caller that is cancelled still wants the requests to be finished.
+        await Task {
+            await acceptPending()
+            try? await server.channel.close()
+            await waitForConnections(atMost: patience)
+            channel.connections.quiesce()
+            await waitForConnections(atMost: grace)
+            channel.connections.closeAll()
+        }.value
     }
 
     /// Lets the event loop take in the clients that the kernel has already let in.
