@@ -33,13 +33,18 @@ enum PythonClient: String, CaseIterable, CustomTestStringConvertible {
     func run(
         _ script: String, against endpoint: TrackingEndpoint, in folder: FilePath, variables: [String: String] = [:]
     ) async throws {
+        let address = ["MLFLOW_TRACKING_URI": endpoint.uri, "MLFLOW_TRACKING_TOKEN": endpoint.token]
+        try await run(script, in: folder, variables: address.merging(variables) { $1 })
+    }
+
+    func run(_ script: String, in folder: FilePath, variables: [String: String]) async throws {
         guard let python else {
             throw Failure(description: "\(rawValue) names no virtual environment; run 'make test-tools'")
         }
         let scripts = FilePath(#filePath).removingLastComponent().removingLastComponent().appending("Conformance")
         var environment = [
-            "PATH": "/usr/bin:/bin", "HOME": folder.string, "LANG": "C.UTF-8", "MLFLOW_TRACKING_URI": endpoint.uri,
-            "MLFLOW_TRACKING_TOKEN": endpoint.token, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
+            "PATH": "/usr/bin:/bin", "HOME": folder.string, "LANG": "C.UTF-8", "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "PYTHONDONTWRITEBYTECODE": "1", "GIT_PYTHON_REFRESH": "quiet",
         ]
         environment.merge(variables) { $1 }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Files
+import Processes
 import SQLiteStore
 import Synchronization
 import SystemPackage
@@ -140,6 +141,41 @@ struct TrackingServerTests {
             try TrackingServer(store: fixture.store, port: 0, settings: fixture.settings)
         }
         #expect(error?.description.contains("/nonexistent/cert.pem") == true)
+        await fixture.store.close()
+    }
+
+    private static let openssl = findExecutable("openssl", searchPath: "/usr/bin:/bin")
+
+    @Test(.timeLimit(.minutes(2)), .enabled(if: openssl != nil), arguments: PythonClient.available)
+    func `a client that trusts the certificate works over TLS, with a user and password`(client: PythonClient)
+        async throws
+    {
+        let openssl = try #require(Self.openssl)
+        let fixture = try await ServerFixture { $0.credentials = .basic(username: "ada", password: "love:lace") }
+        let folder = fixture.folder.path
+        let made = try await Keeper.launch().runTool(
+            openssl,
+            [
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2",
+                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            ], environment: [:], workingDirectory: folder)
+        #expect(made.end.isSuccess)
+        var settings = fixture.settings
+        settings.tls = TLSFiles(
+            certificateChain: folder.appending("cert.pem"), privateKey: folder.appending("key.pem"))
+        let server = try TrackingServer(store: fixture.store, port: 0, settings: settings)
+        #expect(server.uri == "https://127.0.0.1:\(server.port)")
+        let serving = Task { try await server.run() }
+        defer { serving.cancel() }
+        try await client.run(
+            "tracking_client.py", in: folder,
+            variables: [
+                "MLFLOW_TRACKING_URI": server.uri, "MLFLOW_TRACKING_USERNAME": "ada",
+                "MLFLOW_TRACKING_PASSWORD": "love:lace",
+                "MLFLOW_TRACKING_SERVER_CERT_PATH": folder.appending("cert.pem").string,
+            ])
+        serving.cancel()
+        try await serving.value
         await fixture.store.close()
     }
 
