@@ -81,6 +81,7 @@ let package = Package(
 
         // From the bottom to the top; a lower line never imports a higher one.
         module("Diagnostics", []),
+        module("JSON", []),
         module("Files", ["Diagnostics", "CLinux", systemPackage]),
         module("Documents", ["Diagnostics", yams]),
         module("Tracking", ["Diagnostics"]),
@@ -111,8 +112,8 @@ let package = Package(
         module(
             "Server",
             [
-                "Diagnostics", "Files", "Tracking", hummingbird, hummingbirdCore, httpTypes, logging, nioCore, nioHTTP1,
-                nioPosix, nioSSL,
+                "Diagnostics", "Files", "JSON", "Tracking", hummingbird, hummingbirdCore, httpTypes, logging, nioCore,
+                nioHTTP1, nioPosix, nioSSL,
                 serviceLifecycle, systemPackage,
             ]),
         module(
@@ -141,6 +142,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "FaultyFileSystem", dependencies: ["CSQLite"], path: "Tests/FaultyFileSystem"),
         tests("Diagnostics", ["Diagnostics"]),
+        tests("JSON", ["JSON"]),
         tests("Files", ["Files", "TestSupport", systemPackage]),
         tests("Documents", resources: [.copy("Golden")], ["Documents", "Diagnostics"]),
         tests("Processes", ["Processes", "Diagnostics", "Files", "TestSupport", systemPackage]),
@@ -172,8 +174,8 @@ let package = Package(
         tests(
             "Server",
             [
-                "Server", "SQLiteStore", "Tracking", "Diagnostics", "Files", "Processes", "TestSupport", hummingbird,
-                hummingbirdTesting, httpTypes, nioCore, systemPackage,
+                "Server", "JSON", "SQLiteStore", "Tracking", "Diagnostics", "Files", "Processes", "TestSupport",
+                hummingbird, hummingbirdTesting, httpTypes, nioCore, systemPackage,
             ]),
         tests(
             "Execution",

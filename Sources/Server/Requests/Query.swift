@@ -1,4 +1,5 @@
 import Files
+import JSON
 
 /// The query of a URL as the fields of a message: decoded once, a repeated name as an array.
 enum Query {

@@ -1,3 +1,5 @@
+import JSON
+
 /// The fields of one protobuf message in a request, read by their proto names.
 ///
 /// Both `snake_case` and `camelCase` spellings are read, `null` is absent, numbers may come as text, and the messages of

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import JSON
 import Tracking
 
 /// An answer that is not a success: an HTTP status with MLflow's error code and text.
@@ -31,7 +32,9 @@ struct APIError: Error {
             let text = error.remedy.map { "\(error.message); \($0)" } ?? error.message
             self.init(error.code, text)
             if error.code == .temporarilyUnavailable { headers[.retryAfter] = "1" }
-        case let error as JSONError: self.init(.invalidParameterValue, error.message)
+        case let error as JSONError:
+            self.init(
+                .invalidParameterValue, "The request body is not valid JSON: \(error.reason) at byte \(error.offset).")
         case is CancellationError:
             self.init(.temporarilyUnavailable, "The server is stopping.", headers: [.retryAfter: "1"])
         default: self.init(.internalError, "The server failed to answer; its log says why.")

@@ -1,3 +1,4 @@
+import JSON
 import Tracking
 
 // Registered models, their versions and logged models, as MLflow's messages write them.

@@ -1,3 +1,4 @@
+import JSON
 import Tracking
 
 // Runs and what belongs to them, as MLflow's messages write them.

@@ -1,5 +1,6 @@
 import Files
 import Hummingbird
+import JSON
 import Tracking
 
 /// Artifacts by the run, version or model they belong to.

@@ -1,4 +1,5 @@
 import Hummingbird
+import JSON
 import Tracking
 
 /// Experiments: create, look up, search, change, delete and restore.

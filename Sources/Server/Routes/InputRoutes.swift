@@ -1,4 +1,5 @@
 import Hummingbird
+import JSON
 import Tracking
 
 /// What runs consumed and produced: datasets and logged models.

@@ -1,4 +1,5 @@
 import Hummingbird
+import JSON
 import Tracking
 
 /// Models as runs log them: what MLflow 3's `log_model` calls.

@@ -1,4 +1,5 @@
 import Hummingbird
+import JSON
 import Tracking
 
 /// Reading metrics: whole histories, several runs at once, and thinned-out ones for charts.

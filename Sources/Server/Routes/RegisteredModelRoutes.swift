@@ -1,4 +1,5 @@
 import Hummingbird
+import JSON
 import Tracking
 
 /// Registered models with their tags and aliases.

@@ -1,4 +1,5 @@
 import Hummingbird
+import JSON
 
 /// What the server says of itself.
 struct ServerInfoRoutes: RouteProvider {

@@ -1,16 +1,14 @@
 /// Why a text is no JSON document that we take, and where.
-struct JSONError: Error, Hashable {
-    let offset: Int
-    let reason: String
-
-    var message: String { "The request body is not valid JSON: \(reason) at byte \(offset)." }
+package struct JSONError: Error, Hashable {
+    package let offset: Int
+    package let reason: String
 }
 
 /// Reads JSON strictly: RFC 8259 with a limit on depth, no name twice in one object, valid UTF-8 only (rule R11).
 ///
 /// The one addition is Python's `NaN`, `Infinity` and `-Infinity`, which `json.dumps` writes and the reference server takes.
-struct JSONReader {
-    static let depthLimit = 64
+package struct JSONReader {
+    package static let depthLimit = 64
     /// No number anybody means is longer.
     private static let numberLengthLimit = 1024
 
@@ -19,7 +17,7 @@ struct JSONReader {
     private init() {}
 
     /// Reads a whole document; nil when there is nothing but white space.
-    static func read(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue? {
+    package static func read(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue? {
         var reader = JSONReader()
         reader.skipWhiteSpace(bytes)
         if reader.position == bytes.count { return nil }

@@ -1,40 +1,51 @@
 /// Writes JSON text piece by piece into one growing buffer; the caller says where objects and arrays begin and end.
 ///
 /// Compact (no indentation), in the form MLflow's clients read: int64 as numbers, NaN as `"NaN"`.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+package struct JSONWriter {
+    package private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    init(reservingCapacity capacity: Int = 256) {
+    package init(reservingCapacity capacity: Int = 256) {
         bytes.reserveCapacity(capacity)
     }
 
     // MARK: Structure
 
+    // What takes closures is inlinable, so that a caller in another module pays for no generic code.
+
     /// `{ … }`; `members` writes its fields.
-    mutating func object(_ members: (inout JSONWriter) -> Void) {
-        separate()
-        bytes.append(UInt8(ascii: "{"))
-        needsComma = false
+    @inlinable
+    package mutating func object(_ members: (inout JSONWriter) -> Void) {
+        begin(UInt8(ascii: "{"))
         members(&self)
-        bytes.append(UInt8(ascii: "}"))
-        needsComma = true
+        end(UInt8(ascii: "}"))
     }
 
     /// `[ … ]`, one element after the other.
-    mutating func array<Elements: Sequence>(
+    @inlinable
+    package mutating func array<Elements: Sequence>(
         _ elements: Elements, _ element: (inout JSONWriter, Elements.Element) -> Void
     ) {
-        separate()
-        bytes.append(UInt8(ascii: "["))
-        needsComma = false
+        begin(UInt8(ascii: "["))
         for each in elements { element(&self, each) }
-        bytes.append(UInt8(ascii: "]"))
+        end(UInt8(ascii: "]"))
+    }
+
+    @usableFromInline
+    mutating func begin(_ bracket: UInt8) {
+        separate()
+        bytes.append(bracket)
+        needsComma = false
+    }
+
+    @usableFromInline
+    mutating func end(_ bracket: UInt8) {
+        bytes.append(bracket)
         needsComma = true
     }
 
     /// Writes `"name":`, to be followed by exactly one value; the name is ours and needs no escapes.
-    mutating func name(_ name: StaticString) {
+    package mutating func name(_ name: StaticString) {
         separate()
         bytes.append(UInt8(ascii: "\""))
         name.withUTF8Buffer { unsafe bytes.append(contentsOf: $0) }
@@ -49,26 +60,26 @@ struct JSONWriter {
 
     // MARK: Values
 
-    mutating func string(_ text: String) {
+    package mutating func string(_ text: String) {
         separate()
         appendQuoted(text)
         needsComma = true
     }
 
-    mutating func integer(_ value: Int64) {
+    package mutating func integer(_ value: Int64) {
         separate()
         bytes.append(contentsOf: String(value).utf8)
         needsComma = true
     }
 
-    mutating func bool(_ value: Bool) {
+    package mutating func bool(_ value: Bool) {
         separate()
         bytes.append(contentsOf: (value ? "true" : "false").utf8)
         needsComma = true
     }
 
     /// A number, or the words `"NaN"`, `"Infinity"`, `"-Infinity"`, as protobuf writes them.
-    mutating func double(_ value: Double) {
+    package mutating func double(_ value: Double) {
         separate()
         if value.isFinite {
             bytes.append(contentsOf: value.description.utf8)
@@ -78,7 +89,7 @@ struct JSONWriter {
         needsComma = true
     }
 
-    mutating func value(_ value: JSONValue) {
+    package mutating func value(_ value: JSONValue) {
         switch value {
         case .null:
             separate()
@@ -132,36 +143,38 @@ struct JSONWriter {
 
 // Fields as proto2 knows them: an absent optional is not written at all.
 extension JSONWriter {
-    mutating func field(_ name: StaticString, _ value: String?) {
+    package mutating func field(_ name: StaticString, _ value: String?) {
         guard let value else { return }
         self.name(name)
         string(value)
     }
 
-    mutating func field(_ name: StaticString, _ value: Int64?) {
+    package mutating func field(_ name: StaticString, _ value: Int64?) {
         guard let value else { return }
         self.name(name)
         integer(value)
     }
 
-    mutating func field(_ name: StaticString, _ value: Double) {
+    package mutating func field(_ name: StaticString, _ value: Double) {
         self.name(name)
         double(value)
     }
 
-    mutating func field(_ name: StaticString, _ value: Bool) {
+    package mutating func field(_ name: StaticString, _ value: Bool) {
         self.name(name)
         bool(value)
     }
 
     /// A message field.
-    mutating func field(_ name: StaticString, _ members: (inout JSONWriter) -> Void) {
+    @inlinable
+    package mutating func field(_ name: StaticString, _ members: (inout JSONWriter) -> Void) {
         self.name(name)
         object(members)
     }
 
     /// A repeated field; an empty one is omitted.
-    mutating func field<Elements: Collection>(
+    @inlinable
+    package mutating func field<Elements: Collection>(
         _ name: StaticString, _ elements: Elements, _ element: (inout JSONWriter, Elements.Element) -> Void
     ) {
         guard !elements.isEmpty else { return }

@@ -1,5 +1,5 @@
 /// A JSON document as it was written: members in order, integers kept apart from other numbers.
-enum JSONValue: Sendable, Hashable {
+package enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
     case integer(Int64)
@@ -9,7 +9,7 @@ enum JSONValue: Sendable, Hashable {
     case object(JSONObject)
 
     /// The name Python gives the type: what MLflow's messages call it, and what its clients look for.
-    var pythonTypeName: String {
+    package var pythonTypeName: String {
         switch self {
         case .null: "NoneType"
         case .bool: "bool"
@@ -22,7 +22,7 @@ enum JSONValue: Sendable, Hashable {
     }
 
     /// The value in one line for a message, cut when it is long.
-    var shownInMessage: String {
+    package var shownInMessage: String {
         var writer = JSONWriter()
         writer.value(self)
         let text = String(decoding: writer.bytes.prefix(256), as: UTF8.self)
@@ -31,15 +31,20 @@ enum JSONValue: Sendable, Hashable {
 }
 
 /// The members of a JSON object in the order they were written, each name once.
-struct JSONObject: Sendable, Hashable {
-    struct Member: Sendable, Hashable {
-        var name: String
-        var value: JSONValue
+package struct JSONObject: Sendable, Hashable {
+    package struct Member: Sendable, Hashable {
+        package var name: String
+        package var value: JSONValue
+
+        package init(name: String, value: JSONValue) {
+            self.name = name
+            self.value = value
+        }
     }
 
-    var members: [Member]
+    package var members: [Member]
 
-    init(members: [Member] = []) {
+    package init(members: [Member] = []) {
         self.members = members
     }
 }

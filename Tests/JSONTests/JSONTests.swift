@@ -1,6 +1,5 @@
+import JSON
 import Testing
-
-@testable import Server
 
 @Suite("JSON")
 struct JSONTests {
@@ -47,7 +46,7 @@ struct JSONTests {
     @Test func `A-33 a hundred thousand nested brackets are refused, sixty-four are read`() throws {
         let deep = String(repeating: "[", count: 100_000)
         let error = #expect(throws: JSONError.self) { try read(deep) }
-        #expect(error?.message.contains("nested deeper than 64 levels") == true)
+        #expect(error?.reason.contains("nested deeper than 64 levels") == true)
         _ = try read(String(repeating: "[", count: 64) + String(repeating: "]", count: 64))
         #expect(throws: JSONError.self) {
             try read(String(repeating: "[", count: 65) + String(repeating: "]", count: 65))
