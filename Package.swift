@@ -100,6 +100,9 @@ let package = Package(
                 nioSSL, systemPackage,
             ]),
         module(
+            "RemoteStore",
+            ["Artifacts", "Diagnostics", "Files", "JSON", "Tracking", nioCore, nioHTTP1, systemPackage]),
+        module(
             "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", "CZlib", collections, systemPackage]),
         module("Environments", ["Diagnostics", "Documents", "Files", "Processes", "CLinux", crypto, systemPackage]),
         module(

@@ -38,6 +38,8 @@ package struct ArtifactError: ExplainedError {
     package let diagnostics: [Diagnostic]
     /// The next attempt may succeed.
     package let isTransient: Bool
+    /// There was not even a connection, so that the other side cannot have done anything.
+    package internal(set) var nothingWasSent = false
     /// How long the other side asked us to wait, uncapped.
     let retryAfter: Duration?
 

@@ -19,6 +19,10 @@ package final class OutgoingHTTP: Sendable {
         /// How long either side may send nothing at all.
         package var stallTimeout: Duration = .seconds(30)
         package var connectionsPerHost = 8
+        /// How long an unused connection is kept.
+        ///
+        /// Shorter than the other side keeps it, so that no request is sent into a connection that is just being closed.
+        package var idleTimeout: Duration = .seconds(60)
         package var proxies = ProxyRules.none
         package var userAgent = "swiftflow"
 
@@ -125,6 +129,7 @@ package final class OutgoingHTTP: Sendable {
             configuration.timeout.write = TimeAmount(settings.stallTimeout)
             // Otherwise a refused connection is tried again until the time-out; we have retries of our own.
             configuration.connectionPool.retryConnectionEstablishment = false
+            configuration.connectionPool.idleTimeout = TimeAmount(settings.idleTimeout)
             configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = settings.connectionsPerHost
             configuration.httpVersion = .http1Only
             configuration.proxy = key.proxy?.configuration
@@ -208,9 +213,12 @@ package struct IncomingResponse: Sendable {
 private func httpFailure(_ error: any Error, url: HTTPURL) -> any Error {
     let origin = url.origin
     func failure(
-        _ reason: ArtifactError.Reason, _ what: String, remedy: String? = nil, isTransient: Bool = true
+        _ reason: ArtifactError.Reason, _ what: String, remedy: String? = nil, isTransient: Bool = true,
+        nothingWasSent: Bool = false
     ) -> ArtifactError {
-        ArtifactError(reason, "'\(url)': \(what)", remedy: remedy, isTransient: isTransient)
+        var error = ArtifactError(reason, "'\(url)': \(what)", remedy: remedy, isTransient: isTransient)
+        error.nothingWasSent = nothingWasSent
+        return error
     }
     switch error {
     case is CancellationError, is ArtifactError: return error
@@ -218,19 +226,21 @@ private func httpFailure(_ error: any Error, url: HTTPURL) -> any Error {
         guard !error.connectionErrors.isEmpty else {
             return failure(
                 .unreachable, "the host '\(origin.host)' is unknown", remedy: "check its spelling and the network",
-                isTransient: false)
+                isTransient: false, nothingWasSent: true)
         }
         let codes = error.connectionErrors.compactMap { ($0.error as? IOError)?.errnoCode }
         let reasons = codes.contains(ECONNREFUSED) ? "the connection was refused" : "no connection could be made"
-        return failure(.unreachable, "\(reasons) by \(origin)", remedy: "is the server running?")
+        return failure(
+            .unreachable, "\(reasons) by \(origin)", remedy: "is the server running?", nothingWasSent: true)
     case let error as HTTPClientError:
         switch error {
         case .cancelled: return CancellationError()
         case .readTimeout, .writeTimeout, .deadlineExceeded:
             return failure(.stalled, "\(origin) sent and took nothing for too long")
         case .connectTimeout, .getConnectionFromPoolTimeout:
-            return failure(.unreachable, "no connection to \(origin) within the time limit")
-        case .tlsHandshakeTimeout: return failure(.unreachable, "no TLS connection to \(origin) within the time limit")
+            return failure(.unreachable, "no connection to \(origin) within the time limit", nothingWasSent: true)
+        case .tlsHandshakeTimeout:
+            return failure(.unreachable, "no TLS connection to \(origin) within the time limit", nothingWasSent: true)
         case .remoteConnectionClosed, .uncleanShutdown:
             return failure(.unreachable, "\(origin) broke off in the middle of its answer")
         case .invalidProxyResponse, .proxyAuthenticationRequired, .httpProxyHandshakeTimeout, .socksHandshakeTimeout:
@@ -246,8 +256,15 @@ private func httpFailure(_ error: any Error, url: HTTPURL) -> any Error {
     case let error as NIOSSLExtraError:
         return failure(
             .unreachable, "the server at \(origin) is not who its certificate names: \(error)", isTransient: false)
+    case HTTPParserError.invalidEOFState:
+        return failure(.unreachable, "\(origin) broke off in the middle of its answer")
     case let error as HTTPParserError:
         return failure(.untrustedAnswer, "the answer of \(origin) is not HTTP (\(error))")
+    case let error as IOError where [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode):
+        // An address that is a number is connected to directly, without the collected errors above.
+        let reason = error.errnoCode == ECONNREFUSED ? "the connection was refused" : "no connection could be made"
+        return failure(
+            .unreachable, "\(reason) by \(origin)", remedy: "is the server running?", nothingWasSent: true)
     case let error as IOError: return failure(.unreachable, "the connection to \(origin) broke: \(error)")
     case is ChannelError: return failure(.unreachable, "\(origin) broke off")
     default: return failure(.unreachable, "\(error)")

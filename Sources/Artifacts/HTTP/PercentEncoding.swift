@@ -1,5 +1,5 @@
 /// Text with every byte outside the unreserved set (RFC 3986: letters, digits, `-._~`) as `%XX`; `alsoKept` stays too.
-func percentEncoded(_ text: String, alsoKept: String = "") -> String {
+package func percentEncoded(_ text: String, alsoKept: String = "") -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     let kept = Array(alsoKept.utf8)
     var encoded: [UInt8] = []
