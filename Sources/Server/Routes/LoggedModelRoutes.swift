@@ -83,7 +83,7 @@ struct LoggedModelRoutes: RouteProvider {
                 experimentIDs: try message.strings("experiment_ids"), filter: try message.string("filter") ?? "",
                 datasets: try message.messages("datasets").map {
                     LoggedModelSearch.DatasetFilter(
-                        name: try $0.requiredString("dataset_name"), digest: try $0.nonEmptyString("dataset_digest"))
+                        name: try $0.string("dataset_name") ?? "", digest: try $0.nonEmptyString("dataset_digest"))
                 },
                 orderBy: try message.messages("order_by").map {
                     LoggedModelSearch.Order(
