@@ -175,6 +175,12 @@ let package = Package(
                 systemPackage,
             ]),
         tests(
+            "RemoteStore",
+            [
+                "RemoteStore", "Artifacts", "Diagnostics", "Server", "SQLiteStore", "Tracking", "Files", "Processes",
+                "TestSupport", nioCore, nioPosix, systemPackage,
+            ]),
+        tests(
             "Server",
             [
                 "Server", "JSON", "SQLiteStore", "Tracking", "Diagnostics", "Files", "Processes", "TestSupport",
