@@ -14,9 +14,7 @@ let strict: [SwiftSetting] = [
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
-let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
@@ -53,14 +51,12 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
-        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
@@ -103,7 +99,7 @@ let package = Package(
             "RemoteStore",
             ["Artifacts", "Diagnostics", "Files", "JSON", "Tracking", nioCore, nioHTTP1, systemPackage]),
         module(
-            "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", "CZlib", collections, systemPackage]),
+            "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", "CZlib", systemPackage]),
         module("Environments", ["Diagnostics", "Documents", "Files", "Processes", "CLinux", crypto, systemPackage]),
         module(
             "Execution",
@@ -124,7 +120,7 @@ let package = Package(
             [
                 "Diagnostics", "Execution", "Files", "LocalBackend", "Processes", "Projects", "Environments",
                 "Artifacts",
-                "Git", "GitMessages", "Server", "SQLiteStore", "Tracking", systemPackage,
+                "Git", "GitMessages", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,
             ]),
         .executableTarget(
             name: "CommandLineTool",

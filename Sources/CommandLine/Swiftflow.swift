@@ -1,6 +1,7 @@
 import ArgumentParser
 import Diagnostics
 import Glibc
+import Processes
 
 /// The `swiftflow` program: parses the command line, runs one verb, and maps every outcome to an exit code.
 ///
@@ -24,6 +25,8 @@ struct Swiftflow: AsyncParsableCommand {
     var environmentFile: String?
 
     static func main() async {
+        // Files we open must never land on 0, 1 or 2 of a caller that closed them.
+        openStandardDescriptors()
         // A reader that goes away (`| head`) must not end the program before it has cleaned up.
         _ = signal(SIGPIPE, SIG_IGN)
         do {

@@ -168,7 +168,8 @@ extension RunOutcome {
         case .ended(let process) where wasStopped:
             self.init(status: .killed, reason: "stopped (\(process.explanation))", end: process)
         case .ended(let process):
-            self.init(status: .failed, reason: "the command ended with \(process.explanation)", end: process)
+            let reason = process.supervisionFailure ?? "the command ended with \(process.explanation)"
+            self.init(status: .failed, reason: reason, end: process)
         case .lost(let reason):
             self.init(status: wasStopped ? .killed : .failed, reason: reason)
         }

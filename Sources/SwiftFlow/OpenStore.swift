@@ -1,4 +1,5 @@
-import Diagnostics
+package import Artifacts
+import RemoteStore
 import SQLiteStore
 package import SystemPackage
 package import Tracking
@@ -7,15 +8,15 @@ extension StoreLocation {
     /// Opens the store; a missing SQLite file is created.
     ///
     /// - Parameter workingDirectory: below it, in `mlruns`, new experiments of a SQLite store keep their artifacts.
-    package func open(environment: [String: String], workingDirectory: FilePath) async throws -> any TrackingStore {
+    package func open(
+        environment: [String: String], workingDirectory: FilePath, http: OutgoingHTTP
+    ) async throws -> any TrackingStore {
         switch self {
         case .sqlite(let path):
             return try await SQLiteStore.open(
                 path, options: SQLiteStore.Options(workingDirectory: workingDirectory, environment: environment))
         case .server(let url):
-            throw InvalidInput(
-                "recording on the tracking server '\(redactedURL(url))' is not possible yet",
-                remedy: "use a SQLite store: MLFLOW_TRACKING_URI=sqlite:///mlflow.db")
+            return try await RemoteStore.open(url, environment: environment, http: http)
         }
     }
 }

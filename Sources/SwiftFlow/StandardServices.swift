@@ -22,11 +22,14 @@ package final class StandardServices: Sendable {
     /// - Parameter trackingURI: nil for what `MLFLOW_TRACKING_URI` says.
     package init(trackingURI: String?, environment: [String: String], workingDirectory: FilePath) throws {
         let location = try StoreLocation(trackingURI, environment: environment, workingDirectory: workingDirectory)
-        let store = OnceOpened { try await location.open(environment: environment, workingDirectory: workingDirectory) }
+        let http = try OutgoingHTTP(environment: environment)
+        let store = OnceOpened {
+            try await location.open(environment: environment, workingDirectory: workingDirectory, http: http)
+        }
         storeLocation = location
         self.store = store
         starter = Keeper.shared
-        http = try OutgoingHTTP(environment: environment)
+        self.http = http
         artifacts = ArtifactResolver(
             environment: environment, trackingURI: location.uri, workingDirectory: workingDirectory, http: http,
             tools: starter, runs: StoredArtifacts(store: store))

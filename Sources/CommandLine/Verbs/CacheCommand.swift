@@ -8,15 +8,15 @@ struct CacheCommand: AsyncParsableCommand {
         commandName: "cache", abstract: "List and remove the git projects that have been fetched.",
         subcommands: [List.self, Prune.self])
 
-    struct List: ParsableCommand {
+    struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List fetched repositories and checkouts, the last used first.",
             discussion: "Example: swiftflow cache list")
 
         @OptionGroup var output: OutputOptions
 
-        func run() throws {
-            let rows = try GitCache(environment: processEnvironment()).entries().map(CacheRow.init)
+        func run() async throws {
+            let rows = try await GitCache(environment: processEnvironment()).entries().map(CacheRow.init)
             try Output.render(rows, as: output.format, whenEmpty: "the cache is empty")
         }
     }
