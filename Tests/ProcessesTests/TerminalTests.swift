@@ -50,11 +50,14 @@ private final class TestTerminal: Sendable {
         var text = ""
         var buffer = [UInt8](repeating: 0, count: 4_096)
         _ = await eventually {
-            while true {
+            // A terminal holds 4 KiB, so whoever writes much needs us all the time: wait here, but not for long.
+            var waiting = pollfd(fd: master, events: Int16(POLLIN), revents: 0)
+            while !text.contains(word), unsafe poll(&waiting, 1, 20) > 0 {
                 let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(master, $0.baseAddress, $0.count) }
-                guard count > 0 else { return text.contains(word) }
+                guard count > 0 else { break }
                 text += String(decoding: buffer.prefix(count), as: UTF8.self)
             }
+            return text.contains(word)
         }
         return text
     }
