@@ -9,7 +9,7 @@ extension S3ArtifactRepository {
     func store(_ file: LocalFile, as path: RelativePath, _ transfer: Transfer) async throws {
         let key = try keyForWriting(path)
         guard file.size > partThreshold else {
-            let digest = try await file.digest()
+            let digest = try await file.digest(0..<file.size)
             try await transfer.retries.run { _ in
                 _ = try await bucket.send(
                     .init(
@@ -24,15 +24,13 @@ extension S3ArtifactRepository {
             let starts = Array(stride(from: 0, to: file.size, by: Int64.Stride(size)))
             return try await withThrowingTaskGroup(of: Part.self) { group in
                 var parts: [Part] = []
-                // A part is held in memory while it is sent: fewer at once than files.
                 let parallelism = min(4, transfer.parallelism)
                 for (index, start) in starts.enumerated() {
                     if index >= parallelism, let part = try await group.next() { parts.append(part) }
                     group.addTask {
-                        let count = Int(min(size, file.size - start))
-                        let bytes = try await file.read(at: start, count: count)
-                        let part = try await send(bytes, number: index + 1, of: upload, key, transfer.retries)
-                        try transfer.meter.add(bytes: count)
+                        let range = start..<min(start + size, file.size)
+                        let part = try await send(file, range, number: index + 1, of: upload, key, transfer.retries)
+                        try transfer.meter.add(bytes: range.count)
                         return part
                     }
                 }
@@ -42,29 +40,46 @@ extension S3ArtifactRepository {
         }
     }
 
+    /// A stream can be read once, but must be hashed before it is sent and sent again after a failure: what is more
+    /// than a little is first put on the disk.
+    ///
+    /// So nothing reaches S3 before it is complete, and memory stays small however many write at once.
     package func write(_ file: RelativePath, _ content: ByteStream, length: Int64?) async throws {
         let key = try keyForWriting(file)
-        var chunks = Chunks(content.makeAsyncIterator())
-        let first = try await chunks.next(size: chunkSize(number: 1, length: length))
-        if chunks.isAtEnd {
-            try checkLength(chunks.total, length, file)
+        var iterator = content.makeAsyncIterator()
+        var beginning = ByteBuffer()
+        while beginning.readableBytes <= 1 << 20 {
+            if var buffer = try await iterator.next() {
+                beginning.writeBuffer(&buffer)
+                continue
+            }
+            try checkLength(Int64(beginning.readableBytes), length, file)
+            let body = beginning
             try await RetryPolicy.standard.run { _ in
                 _ = try await bucket.send(
-                    .init(method: .PUT, key: key, headers: bucket.settings.uploadHeaders, body: .bytes(first)))
+                    .init(method: .PUT, key: key, headers: bucket.settings.uploadHeaders, body: .bytes(body)))
             }
             return
         }
-        try await withParts(key) { upload in
-            var parts = [try await send(first, number: 1, of: upload, key, .standard)]
-            while !chunks.isAtEnd {
-                let number = parts.count + 1
-                let chunk = try await chunks.next(size: chunkSize(number: number, length: length))
-                if chunk.readableBytes > 0 {
-                    parts.append(try await send(chunk, number: number, of: upload, key, .standard))
-                }
-            }
-            try checkLength(chunks.total, length, file)
-            return parts
+        let folder = try TemporaryDirectory()
+        let name = try RelativePath("upload")
+        let spool = try await PartialFile(at: name, in: folder.directory, limits: .standard)
+        var written: Int64 = 0
+        var next: ByteBuffer? = beginning
+        while let buffer = next {
+            try await spool.write(buffer, at: written)
+            written += Int64(buffer.readableBytes)
+            next = try await iterator.next()
+        }
+        try checkLength(written, length, file)
+        try await spool.commit()
+        try await store(LocalFile.open(name, in: folder.directory), as: file, Transfer())
+    }
+
+    private func checkLength(_ arrived: Int64, _ declared: Int64?, _ file: RelativePath) throws(ArtifactError) {
+        guard arrived == declared ?? arrived else {
+            throw ArtifactError(
+                .untrustedAnswer, "\(named(file)) was to have \(declared ?? 0) bytes, but \(arrived) arrived")
         }
     }
 
@@ -80,21 +95,8 @@ extension S3ArtifactRepository {
         return try key(of: path)
     }
 
-    private func checkLength(_ arrived: Int64, _ declared: Int64?, _ file: RelativePath) throws(ArtifactError) {
-        guard arrived == declared ?? arrived else {
-            throw ArtifactError(
-                .untrustedAnswer, "\(named(file)) was to have \(declared ?? 0) bytes, but \(arrived) arrived")
-        }
-    }
-
     /// S3 takes at most 10,000 parts of at least 5 MiB.
     private func partSize(for size: Int64) -> Int64 { max(16 << 20, size / 9_000 + 1) }
-
-    /// Of a stream: grows with the number of parts, since the end is not known.
-    private func chunkSize(number: Int, length: Int64?) -> Int {
-        if let length { return Int(max(8 << 20, min(length / 9_000 + 1, 1 << 30))) }
-        return (8 << 20) << min(4, number / 2_000)
-    }
 
     /// Creates a multipart upload, lets `body` send its parts, and completes it; on any failure the parts are deleted.
     private func withParts(_ key: String, _ body: (String) async throws -> [Part]) async throws {
@@ -139,13 +141,14 @@ extension S3ArtifactRepository {
     }
 
     private func send(
-        _ bytes: ByteBuffer, number: Int, of upload: String, _ key: String, _ retries: RetryPolicy
+        _ file: LocalFile, _ range: Range<Int64>, number: Int, of upload: String, _ key: String, _ retries: RetryPolicy
     ) async throws -> Part {
-        try await retries.run { _ in
+        let digest = try await file.digest(range)
+        return try await retries.run { _ in
             let response = try await bucket.send(
                 .init(
                     method: .PUT, key: key, query: [("partNumber", String(number)), ("uploadId", upload)],
-                    body: .bytes(bytes)))
+                    body: .stream(digest: digest, length: Int64(range.count)) { file.stream(range) }))
             guard let tag = response.headers.first(name: "ETag") else {
                 throw ArtifactError(.untrustedAnswer, "'\(location)' took part \(number) without a tag for it")
             }
@@ -154,43 +157,11 @@ extension S3ArtifactRepository {
     }
 }
 
-/// Cuts a stream into pieces of given sizes.
-private struct Chunks {
-    private var iterator: ByteStream.AsyncIterator
-    private var rest = ByteBuffer()
-    private(set) var isAtEnd = false
-    private(set) var total: Int64 = 0
-
-    init(_ iterator: ByteStream.AsyncIterator) {
-        self.iterator = iterator
-    }
-
-    /// Exactly `size` bytes, or fewer at the end.
-    mutating func next(size: Int) async throws -> ByteBuffer {
-        var chunk = rest
-        rest = ByteBuffer()
-        while chunk.readableBytes <= size {
-            guard let buffer = try await iterator.next() else {
-                isAtEnd = true
-                break
-            }
-            chunk.writeImmutableBuffer(buffer)
-        }
-        if chunk.readableBytes > size {
-            let piece = chunk.readSlice(length: size) ?? ByteBuffer()
-            rest = chunk
-            chunk = piece
-        }
-        total += Int64(chunk.readableBytes)
-        return chunk
-    }
-}
-
 extension LocalFile {
-    /// SHA-256 of the whole file, lower-case hexadecimal.
-    func digest() async throws -> String {
+    /// SHA-256 of a part of the file, lower-case hexadecimal.
+    func digest(_ range: Range<Int64>) async throws -> String {
         var hash = SHA256()
-        for try await buffer in stream(0..<size) { buffer.add(to: &hash) }
+        for try await buffer in stream(range) { buffer.add(to: &hash) }
         return hexadecimal(hash.finalize())
     }
 }
