@@ -18,7 +18,8 @@ package final class OutgoingHTTP: Sendable {
         package var connectTimeout: Duration = .seconds(10)
         /// How long either side may send nothing at all.
         package var stallTimeout: Duration = .seconds(30)
-        package var connectionsPerHost = 8
+        /// More than a transfer's files times parts: the library counts waiting for a free connection as connecting.
+        package var connectionsPerHost = 64
         /// How long an unused connection is kept.
         ///
         /// Shorter than the other side keeps it, so that no request is sent into a connection that is just being closed.

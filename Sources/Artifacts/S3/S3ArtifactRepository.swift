@@ -96,8 +96,9 @@ package struct S3ArtifactRepository: WholeFileTransfer {
         let version = head.headers.first(name: "ETag")
         try await withThrowingTaskGroup(of: Void.self) { group in
             var running = 0
+            let parallelism = min(4, transfer.parallelism)
             for start in stride(from: 0, to: size, by: Int64.Stride(downloadPartSize)) {
-                if running >= transfer.parallelism {
+                if running >= parallelism {
                     try await group.next()
                     running -= 1
                 }
