@@ -41,7 +41,9 @@ struct ListeningSocket: Sendable {
 
     /// - Parameter port: 0 for any free one.
     static func open(address: String, port: Int) throws(ListenError) -> ListeningSocket {
-        guard let wanted = try? SocketAddress.makeAddressResolvingHost(address, port: port) else {
+        // An address in numbers needs no resolver, which would have to be loaded first.
+        let numeric = try? SocketAddress(ipAddress: address, port: port)
+        guard let wanted = numeric ?? (try? SocketAddress.makeAddressResolvingHost(address, port: port)) else {
             throw ListenError(address: address, port: port, errno: nil)
         }
         let family = wanted.protocol == .inet6 ? AF_INET6 : AF_INET
