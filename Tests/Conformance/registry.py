@@ -35,6 +35,7 @@ assert [first.version, second.version, third.version] == ["1", "2", "3"]
 for source in (
     "/etc", "file:///etc/passwd", f"{root}/../../../secret", f"file://{root}/%2e%2e/x", "mlflow-artifacts:/../..",
     "mlflow-artifacts:/other/run", f"runs:/{'0' * 32}/model", "s3://bucket/../x", "models:/m-" + "0" * 32,
+    "http://169.254.169.254/latest", "ftp://host/x",
 ):
     refused("INVALID_PARAMETER_VALUE", client.create_model_version, "wine", source, run_id)
     if not source.startswith("s3"):

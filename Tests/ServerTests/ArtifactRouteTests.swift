@@ -203,7 +203,7 @@ struct ArtifactRouteTests {
             let upload = try await client.call(
                 .post, "/ajax-api/2.0/mlflow/upload-artifact?run_uuid=\(runID)&path=plots/a.html", "<script>1</script>",
                 headers: [.contentType: "text/html"])
-            #expect(upload.text == "{}")
+            #expect(upload.status == 200)
             let root = try await client.get("artifacts/list?run_id=\(runID)").text
             #expect(root.hasSuffix(#"/artifacts","files":[{"path":"plots","is_dir":true}]}"#))
             let plots = try await client.get("artifacts/list?run_id=\(runID)&path=plots").text

@@ -8,6 +8,9 @@ struct ModelSourceRules: Sendable {
     /// The sources that prompts have instead of files.
     private static let promptPlaceholders: Set<String> = ["prompt-template", "dummy-source"]
 
+    /// Sources that make whoever fetches them connect to a host that the source names.
+    private static let hostSchemes: Set<String> = ["http", "https", "ftp", "sftp", "hdfs", "viewfs"]
+
     let stores: ServedStores
     /// Of `MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX`, which every source must contain a match of.
     let pattern: String?
@@ -103,15 +106,17 @@ struct ModelSourceRules: Sendable {
             if case .loggedModel(let id) = uri, id != modelID { throw invalid(source, "model_id") }
             return
         }
-        guard let location = LocationURI(source) else { throw invalid(source, owner) }
+        guard let location = LocationURI(source) else {
+            throw source.contains(":") || source.hasPrefix("/") ? steppingUp(source) : local(source, owner)
+        }
         switch location.scheme {
         case "runs":
             guard modelID == nil, location.authority.isEmpty, let runID, location.components.first == runID else {
                 throw invalid(source, owner)
             }
-        case _ where location.isLocal || location.isArtifactProxy:
+        case _ where location.isLocal || location.isArtifactProxy || Self.hostSchemes.contains(location.scheme):
             guard let root = try await artifactRoot(runID: runID, modelID: modelID, source), location.lies(in: root)
-            else { throw invalid(source, owner) }
+            else { throw location.isLocal ? local(source, owner) : invalid(source, owner) }
         default: return
         }
     }
@@ -128,6 +133,20 @@ struct ModelSourceRules: Sendable {
         } catch let error as TrackingError where error.code == .resourceDoesNotExist {
             return nil
         }
+    }
+
+    private func local(_ source: String, _ field: String) -> TrackingError {
+        .invalidParameter(
+            "Invalid model version source: '\(source.prefix(500))'. To use a local path as a model version source, the "
+                + "\(field) request parameter has to be specified and the local path has to be contained within the "
+                + "artifact directory of the run specified by the \(field).")
+    }
+
+    private func steppingUp(_ source: String) -> TrackingError {
+        .invalidParameter(
+            "Invalid model version source: '\(source.prefix(500))'. If supplying a source as an http, https, local file "
+                + "path, ftp, objectstore, or mlflow-artifacts uri, an absolute path must be provided without relative "
+                + "path references present. Please provide an absolute path.")
     }
 
     private func invalid(_ source: String, _ field: String) -> TrackingError {

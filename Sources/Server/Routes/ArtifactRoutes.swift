@@ -98,6 +98,6 @@ struct ArtifactRoutes: RouteProvider {
         }
         let place = try roots.requirePlace(of: run.info.artifactURI).appending(path)
         try await ArtifactReception(request: request.request, limit: Self.uploadLimit).receive(into: place)
-        return .empty
+        return Response(status: .ok)
     }
 }

@@ -91,7 +91,9 @@ struct LoggedModelRoutes: RouteProvider {
                         datasetName: try $0.nonEmptyString("dataset_name"),
                         datasetDigest: try $0.nonEmptyString("dataset_digest"))
                 },
-                maxResults: try message.maxResults(default: Self.standardPage, limit: Limits.loggedModelsPerPage),
+                maxResults: try message.integer("max_results") == 0
+                    ? Self.standardPage
+                    : try message.maxResults(default: Self.standardPage, limit: Limits.loggedModelsPerPage),
                 pageToken: try message.nonEmptyString("page_token")))
         return .json {
             $0.field("models", page.elements) { $0.loggedModel($1) }

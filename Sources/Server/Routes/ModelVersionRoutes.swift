@@ -33,7 +33,12 @@ struct ModelVersionRoutes: RouteProvider {
             runID: try message.string("run_id"), runLink: try message.string("run_link"),
             description: try message.string("description"), tags: try message.tags(),
             modelID: try message.nonEmptyString("model_id"))
-        return answer(try await store.createModelVersion(try await sourceRules.checked(creation)))
+        var checked = try await sourceRules.checked(creation)
+        // To MLflow an absent text is an empty one, which it stores.
+        checked.runID = checked.runID ?? ""
+        checked.runLink = checked.runLink ?? ""
+        checked.description = checked.description ?? ""
+        return answer(try await store.createModelVersion(checked))
     }
 
     @Sendable private func get(_ request: APIRequest) async throws -> Response {
