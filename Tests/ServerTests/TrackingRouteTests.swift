@@ -1,4 +1,5 @@
 import HTTPTypes
+import Hummingbird
 import HummingbirdTesting
 import Testing
 import Tracking
@@ -176,6 +177,27 @@ struct TrackingRouteTests {
             let method = try await client.call(.get, "/api/2.0/mlflow/runs/create")
             #expect(method.status == 405)
         }
+    }
+
+    @Test(arguments: ["a/b", "../x", "%2e", "%2e%2e", "a%2fb", "", " ", ".", "..", "a:b"])
+    func `A-16 model names that could be paths are refused`(name: String) async throws {
+        try await ServerFixture().withClient { client in
+            let answer = try await client.post("registered-models/create", #"{"name":"\#(name)"}"#)
+            #expect(answer.status == 400)
+            let ordinary = try await client.post("registered-models/create", #"{"name":"50% better, it's näme"}"#)
+            #expect(ordinary.status == 200)
+        }
+    }
+
+    @Test func `S-02 a busy store is 503 with Retry-After, an unknown failure says nothing of its inside`() {
+        let busy = APIError(TrackingError(.temporarilyUnavailable, "the database is locked", remedy: "try again"))
+            .response
+        #expect(busy.status == .serviceUnavailable)
+        #expect(busy.headers[.retryAfter] == "1")
+        struct Secret: Error {}
+        let unknown = APIError(Secret())
+        #expect(unknown.status == .internalServerError && unknown.isOurFault)
+        #expect(!unknown.message.contains("Secret"))
     }
 
     @Test func `tiers B and C are answered as by an older server`() async throws {

@@ -1,3 +1,4 @@
+import Files
 import Tracking
 
 // Parts that several calls share.
@@ -67,6 +68,8 @@ extension RequestMessage {
     func modelName(_ field: String = "name") throws -> String {
         let name = try requiredString(field)
         try Validation.modelName(name, path: field)
+        // A name that somebody decodes once more must not become another one's folder, or a step upwards.
+        if let decoded = percentDecoded(name), decoded != name { try Validation.modelName(decoded, path: field) }
         return name
     }
 
