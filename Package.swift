@@ -167,8 +167,8 @@ let package = Package(
         tests(
             "SQLiteStore",
             [
-                "SQLiteStore", "Tracking", "Diagnostics", "CSQLite", "FaultyFileSystem", "Files", "TestSupport",
-                systemPackage,
+                "SQLiteStore", "Tracking", "Diagnostics", "CSQLite", "FaultyFileSystem", "Files", "Processes",
+                "TestSupport", systemPackage,
             ]),
         tests(
             "RemoteStore",
