@@ -2,10 +2,6 @@
 #ifndef SWIFTFLOW_SOCKET_H
 #define SWIFTFLOW_SOCKET_H
 
-// As in CLinux: both must see the same declarations of the C library.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <git2.h>
 #include <git2/sys/stream.h>
 #include <stdint.h>

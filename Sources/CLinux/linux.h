@@ -3,9 +3,6 @@
 #ifndef SWIFTFLOW_LINUX_H
 #define SWIFTFLOW_LINUX_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -21,6 +18,18 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+// No header of a C module of ours defines _GNU_SOURCE: Swift's own view of glibc is made without it, and two modules that see
+// a structure (fd_set) differently cannot be imported into one program. What glibc hides without it, as the kernel has it:
+#ifndef O_PATH
+#define O_PATH 010000000
+#endif
+#ifndef O_TMPFILE
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+#endif
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
 
 /// Opens `path` below `directory` without following any link or leaving it (openat2, Linux 5.6).
 static inline int swiftflow_open_beneath(int directory, const char *path, int flags, mode_t mode) {

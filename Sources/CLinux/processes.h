@@ -3,9 +3,6 @@
 #ifndef SWIFTFLOW_PROCESSES_H
 #define SWIFTFLOW_PROCESSES_H
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,6 +25,14 @@
 #include <unistd.h>
 
 #include "keeper_protocol.h"
+
+// See linux.h for why these are here.
+#ifndef F_SETPIPE_SZ
+#define F_SETPIPE_SZ 1031
+#endif
+#ifndef POSIX_SPAWN_SETSID
+#define POSIX_SPAWN_SETSID 0x80
+#endif
 
 /// Sends one message with up to eight descriptors (SCM_RIGHTS) without blocking and without SIGPIPE.
 static inline ssize_t swiftflow_send_descriptors(

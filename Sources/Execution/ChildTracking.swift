@@ -8,11 +8,17 @@ package protocol ChildTracking: Sendable {
 package struct ChildTrackingAccess: Sendable {
     /// `MLFLOW_TRACKING_URI` and what belongs to it.
     package var variables: [String: String]
+    /// What the command must not inherit, because it belongs to another store.
+    package var removedVariables: Set<String>
     /// Answers what is still under way, then closes.
     package var close: @Sendable () async -> Void
 
-    package init(variables: [String: String], close: @escaping @Sendable () async -> Void = {}) {
+    package init(
+        variables: [String: String], removedVariables: Set<String> = [],
+        close: @escaping @Sendable () async -> Void = {}
+    ) {
         self.variables = variables
+        self.removedVariables = removedVariables
         self.close = close
     }
 }

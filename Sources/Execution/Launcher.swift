@@ -124,6 +124,7 @@ package struct Launcher: Sendable {
     private func runJob(_ job: Job, _ prepared: PreparedLaunch, control: RunControl) async throws -> RunOutcome {
         let tracking = try await services.childTracking.open()
         var job = job
+        job.environment = job.environment.filter { !tracking.removedVariables.contains($0.key) }
         job.environment.merge(tracking.variables) { _, new in new }
         let end: JobEnd
         do {

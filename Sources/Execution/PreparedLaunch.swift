@@ -28,6 +28,11 @@ package struct PreparedLaunch: Sendable {
         checkout.git?.commit ?? source.flatMap { $0.isIgnored ? nil : $0.commit }
     }
 
+    /// The run this one belongs under: the one asked for, else the one whose command started this program.
+    private var parentRunID: String? {
+        request.parentRunID ?? request.environment["MLFLOW_RUN_ID"].flatMap { isRunID($0) ? $0 : nil }
+    }
+
     /// The folder the user named, also where a version of it was checked out elsewhere.
     private var sourceFolder: FilePath {
         guard case .folder(let path) = uri.location, checkout.git != nil else { return checkout.root }
@@ -65,7 +70,7 @@ package struct PreparedLaunch: Sendable {
         if let repositoryURL { tags.append(Tag(WellKnownTag.gitRepositoryURL, repositoryURL)) }
         if let branch = checkout.git?.branch { tags.append(Tag(WellKnownTag.gitBranch, branch)) }
         if checkout.git == nil, source?.isDirty == true { tags.append(Tag(WellKnownTag.gitDirty, "true")) }
-        if let parent = request.parentRunID { tags.append(Tag(WellKnownTag.parentRunID, parent)) }
+        if let parent = parentRunID { tags.append(Tag(WellKnownTag.parentRunID, parent)) }
         if let environment = environmentTag { tags.append(Tag(WellKnownTag.projectEnvironment, environment)) }
         return tags
     }

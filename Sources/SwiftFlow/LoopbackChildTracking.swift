@@ -12,8 +12,15 @@ struct LoopbackChildTracking: ChildTracking {
         return ChildTrackingAccess(
             variables: [
                 "MLFLOW_TRACKING_URI": endpoint.uri, "MLFLOW_TRACKING_TOKEN": endpoint.token,
+                // Python's client prefers a name and password to a token, also those of ~/.mlflow/credentials; so it gets both.
+                "MLFLOW_TRACKING_USERNAME": "swiftflow", "MLFLOW_TRACKING_PASSWORD": endpoint.token,
                 // The client would print links to an address that is gone when anybody reads them.
                 "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+            ],
+            // They belong to a server elsewhere, and would keep the client from talking to ours.
+            removedVariables: [
+                "MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_TRACKING_INSECURE_TLS",
+                "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH",
             ],
             close: { await endpoint.close() })
     }

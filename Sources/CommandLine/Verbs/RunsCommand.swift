@@ -29,7 +29,7 @@ struct RunsCommand: AsyncParsableCommand {
         @Option(
             name: .customLong("order-by"), help: "A column and ASC or DESC, such as 'metrics.rmse ASC' (repeatable).")
         var orderBy: [String] = []
-        @Option(name: .shortAndLong, help: "At most this many runs.")
+        @Option(name: [.customShort("n"), .long], help: "At most this many runs.")
         var limit = 20
         @Flag(help: "List deleted runs instead of active ones.")
         var deleted = false

@@ -2,7 +2,8 @@ import HTTPTypes
 
 /// What a client must show to be let in.
 package enum Credentials: Sendable {
-    /// `Authorization: Bearer TOKEN`, as clients send for `MLFLOW_TRACKING_TOKEN`.
+    /// `Authorization: Bearer TOKEN`, as clients send for `MLFLOW_TRACKING_TOKEN`, or the token as the password of a Basic login: Python's
+    /// client prefers that form whenever it finds a name and a password.
     case token(String)
     /// `Authorization: Basic …`, as clients send for `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`.
     case basic(username: String, password: String)
@@ -20,8 +21,13 @@ package enum Credentials: Sendable {
     func accept(_ authorization: String) -> Bool {
         switch self {
         case .token(let token):
-            guard let given = Self.value(of: authorization, scheme: "bearer") else { return false }
-            return Self.isEqualInConstantTime(given.utf8, token.utf8)
+            if let given = Self.value(of: authorization, scheme: "bearer") {
+                return Self.isEqualInConstantTime(given.utf8, token.utf8)
+            }
+            guard let given = Self.value(of: authorization, scheme: "basic"), let decoded = base64Decoded(given) else {
+                return false
+            }
+            return Self.isEqualInConstantTime(decoded.drop { $0 != UInt8(ascii: ":") }.dropFirst(), token.utf8)
         case .basic(let username, let password):
             guard let given = Self.value(of: authorization, scheme: "basic"), let decoded = base64Decoded(given) else {
                 return false
