@@ -184,7 +184,10 @@ let package = Package(
             ]),
         tests(
             "Execution",
-            ["Execution", "LocalBackend", "SQLiteStore", "Tracking", "Files", "TestSupport", systemPackage]),
+            [
+                "Execution", "Diagnostics", "LocalBackend", "Processes", "Projects", "SQLiteStore", "Tracking", "Files",
+                "TestSupport", systemPackage,
+            ]),
         tests("EndToEnd", ["Processes", "Files", "SQLiteStore", "Tracking", "TestSupport", systemPackage]),
     ],
     swiftLanguageModes: [.v6]

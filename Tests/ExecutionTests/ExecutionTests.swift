@@ -1,1 +1,202 @@
+import Diagnostics
+import Execution
+import Files
+import LocalBackend
+import Processes
+import Projects
+import SQLiteStore
+import Synchronization
+import SystemPackage
+import TestSupport
 import Testing
+import Tracking
+
+/// The launcher over a real store and a backend that does what the test says.
+@Suite(.timeLimit(.minutes(1))) struct LauncherTests {
+    let folder: TemporaryDirectory
+    let store: SQLiteStore
+
+    init() async throws {
+        folder = try TemporaryDirectory()
+        store = try await SQLiteStore.open(
+            folder.path.appending("mlflow.db"), options: SQLiteStore.Options(workingDirectory: folder.path))
+        try folder.directory.writeFile(
+            RelativePath("MLproject"),
+            Array(
+                "entry_points:\n  main:\n    parameters:\n      n: {type: int, default: 1}\n    command: \"work {n}\"\n"
+                    .utf8))
+    }
+
+    private func launcher(_ backend: ScriptedBackend) -> Launcher {
+        let store = store
+        let artifacts = folder.path.appending("artifacts")
+        return Launcher(
+            services: LaunchServices(
+                starter: NoProcesses(), store: { store }, backends: BackendRegistry(["scripted": { _ in backend }]),
+                childTracking: DirectChildTracking(uri: "sqlite:///somewhere"),
+                checkoutSources: CheckoutSources(
+                    git: { _, _ in throw InvalidInput("no git here") },
+                    download: { _, _ in throw InvalidInput("no web here") }),
+                sourceState: { _ in nil }, download: { _, _ in throw InvalidInput("the download failed") },
+                runner: .current,
+                logFolder: { artifacts.appending($0.runID) }, keepLog: { _, _ in }, receiveOutput: { _, _ in },
+                observe: { _ in }))
+    }
+
+    private func request(_ parameters: [(name: String, value: String)] = []) -> RunRequest {
+        RunRequest(
+            uri: folder.path.string, parameters: parameters, backend: "scripted", environment: ["USER": "tester"],
+            workingDirectory: folder.path, grace: .zero)
+    }
+
+    private func end(_ code: Int32) -> JobEnd {
+        .ended(
+            ProcessEnd(
+                termination: .exited(code: code), wallTime: .seconds(2), userTime: .seconds(1), systemTime: .zero,
+                peakMemory: 1 << 20))
+    }
+
+    @Test func `a finished command makes a finished run with what it used`() async throws {
+        let backend = ScriptedBackend { _ in end(0) }
+        let result = try await launcher(backend).run(request([("n", "7")]))
+        let run = try await store.run(id: result.run.runID)
+        #expect(result.isSuccess)
+        #expect(run.info.status == .finished)
+        #expect(run.data.param("n") == "7")
+        #expect(run.data.tag("swiftflow.wall_seconds") == "2.000")
+        #expect(backend.jobs.first?.command == "work 7")
+        #expect(backend.jobs.first?.environment["MLFLOW_RUN_ID"] == run.info.runID)
+    }
+
+    @Test func `a failed command makes a failed run that says why`() async throws {
+        let result = try await launcher(ScriptedBackend { _ in end(3) }).run(request())
+        #expect(result.status == .failed)
+        #expect(
+            try await store.run(id: result.run.runID).data.tag("swiftflow.failure")?.contains("exit code 3") == true)
+    }
+
+    @Test func `a backend that refuses the job leaves a failed run, not a running one`() async throws {
+        let result = try await launcher(ScriptedBackend { _ in throw InvalidInput("the cluster is full") }).run(
+            request())
+        #expect(result.status == .failed)
+        #expect(result.outcome.reason == "the cluster is full")
+    }
+
+    @Test func `a lost job is failed with the reason`() async throws {
+        let result = try await launcher(ScriptedBackend { _ in .lost(reason: "the node is gone") }).run(request())
+        #expect(result.status == .failed)
+        #expect(result.outcome.reason == "the node is gone")
+    }
+
+    @Test func `an unknown backend is an error before a run exists`() async throws {
+        var wrong = request()
+        wrong.backend = "scirpted"
+        let error = await #expect(throws: InvalidInput.self) {
+            try await launcher(ScriptedBackend { _ in end(0) }).run(wrong)
+        }
+        #expect(error?.diagnostics.first?.remedy == "did you mean 'scripted'?")
+        #expect(try await store.searchRuns(RunSearch(experimentIDs: ["0"])).elements.isEmpty)
+    }
+
+    @Test(arguments: [
+        (RunStatus.killed, Int32(0), RunStatus.killed), (.failed, 0, .failed), (.finished, 0, .finished),
+        (.finished, 5, .failed), (.killed, 5, .killed), (.failed, 5, .failed),
+    ])
+    func `the run's own word counts unless it makes things look better`(
+        said: RunStatus, code: Int32, recorded: RunStatus
+    ) async throws {
+        let store = store
+        let backend = ScriptedBackend { job in
+            try await store.updateRun(RunUpdate(runID: job.run.runID, status: said, endTime: 1))
+            return end(code)
+        }
+        let result = try await launcher(backend).run(request())
+        #expect(result.status == recorded)
+    }
+
+    @Test func `cancelling the task ends the job and the run is killed`() async throws {
+        let backend = ScriptedBackend(waitsForCancel: true) { _ in end(143) }
+        let launcher = launcher(backend)
+        let request = request()
+        let work = Task { try await launcher.run(request) }
+        #expect(await eventually { !backend.jobs.isEmpty })
+        work.cancel()
+        let result = try await work.value
+        #expect(result.status == .killed)
+        #expect(backend.wasCancelled)
+    }
+
+    @Test func `a run given by id keeps its tags and parameters and ends again`() async throws {
+        let created = try await store.createRun(
+            RunCreation(experimentID: "0", startTime: 1, tags: [Tag("mine", "yes")], params: [Param("n", "9")]))
+        var adopting = request([("n", "2")])
+        adopting.runID = created.info.runID
+        let result = try await launcher(ScriptedBackend { _ in end(0) }).run(adopting)
+        let run = try await store.run(id: created.info.runID)
+        #expect(result.run.runID == created.info.runID)
+        #expect(run.data.param("n") == "9")
+        #expect(run.data.tag("mine") == "yes")
+        #expect(run.info.status == .finished)
+    }
+
+    @Test func `X-06 a run whose runner is gone is ended by the next one`() async throws {
+        var gone = ProcessIdentity.current
+        gone.startTime += 1
+        let abandoned = try await store.createRun(
+            RunCreation(experimentID: "0", startTime: 1, tags: [Tag(WellKnownTag.runner, gone.description)]))
+        var elsewhere = ProcessIdentity.current
+        elsewhere.host = "another-host"
+        let remote = try await store.createRun(
+            RunCreation(experimentID: "0", startTime: 1, tags: [Tag(WellKnownTag.runner, elsewhere.description)]))
+        _ = try await launcher(ScriptedBackend { _ in end(0) }).run(request())
+        #expect(try await store.run(id: abandoned.info.runID).info.status == .failed)
+        #expect(try await store.run(id: remote.info.runID).info.status == .running)
+    }
+}
+
+/// Ends jobs as its script says, when the script says.
+private final class ScriptedBackend: Backend {
+    let name = "scripted"
+    private let waitsForCancel: Bool
+    private let script: @Sendable (Job) async throws -> JobEnd
+    private let state = Mutex<(jobs: [Job], isCancelled: Bool)>(([], false))
+
+    init(waitsForCancel: Bool = false, _ script: @escaping @Sendable (Job) async throws -> JobEnd) {
+        self.waitsForCancel = waitsForCancel
+        self.script = script
+    }
+
+    var jobs: [Job] { state.withLock { $0.jobs } }
+    var wasCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    func submit(_ job: Job) async throws -> any SubmittedJob {
+        let end = try await script(job)
+        state.withLock { $0.jobs.append(job) }
+        let (cancelled, continuation) = AsyncStream<Void>.makeStream()
+        return ScriptedJob(end: end, cancelled: waitsForCancel ? cancelled : nil) { [weak self] in
+            self?.state.withLock { $0.isCancelled = true }
+            continuation.finish()
+        }
+    }
+}
+
+private struct ScriptedJob: SubmittedJob {
+    let end: JobEnd
+    let cancelled: AsyncStream<Void>?
+    let onCancel: @Sendable () -> Void
+
+    func wait() async -> JobEnd {
+        // The task that waits is cancelled too; the job ends only when it has been told to.
+        if let cancelled { await Task { for await _ in cancelled {} }.value }
+        return end
+    }
+
+    func cancel(grace: Duration) async { onCancel() }
+    func kill() async { onCancel() }
+}
+
+private struct NoProcesses: ProcessStarter {
+    func start(_ specification: ProcessSpecification) async throws -> any RunningProcess {
+        throw ProcessError("no process is started in this test")
+    }
+}
