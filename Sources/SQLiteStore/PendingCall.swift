@@ -46,6 +46,17 @@ final class PendingCall<Value: Sendable>: ConnectionCall {
     }
 }
 
+/// A call that has been performed, and what its task is to be told.
+struct Answer {
+    let call: any ConnectionCall
+    /// What went wrong around the call; `nil`: its own outcome counts.
+    let error: (any Error)?
+
+    func deliver(path: FilePath) {
+        if let error { call.fail(error) } else { call.finish(path: path) }
+    }
+}
+
 /// A connection that only one queue uses.
 ///
 /// `@unchecked Sendable` holds because `connection` is only touched by work on the owner's serial queue.

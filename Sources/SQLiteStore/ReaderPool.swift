@@ -41,7 +41,7 @@ final class ReaderPool: Sendable {
             do {
                 let connection = try reader.confined.connection ?? self.open()
                 reader.confined.connection = connection
-                Self.perform(call, on: connection, path: self.path)
+                Self.perform(call, on: connection, path: self.path).deliver(path: self.path)
             } catch {
                 call.fail(error)
             }
@@ -60,15 +60,15 @@ final class ReaderPool: Sendable {
     }
 
     /// Performs a read in a transaction of its own, so that all its statements see one state.
-    static func perform(_ call: any ConnectionCall, on connection: Connection, path: FilePath) {
+    static func perform(_ call: any ConnectionCall, on connection: Connection, path: FilePath) -> Answer {
         do {
             try connection.run("BEGIN")
             defer { if connection.isInTransaction { try? connection.run("COMMIT") } }
             try call.perform(on: connection)
+            return Answer(call: call, error: nil)
         } catch {
-            call.fail(error is SQLiteFailure ? TrackingError(explaining: error, path: path) : error)
-            return
+            return Answer(
+                call: call, error: error is SQLiteFailure ? TrackingError(explaining: error, path: path) : error)
         }
-        call.finish(path: path)
     }
 }

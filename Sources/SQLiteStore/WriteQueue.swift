@@ -100,6 +100,7 @@ final class WriteQueue: Sendable {
     // MARK: On the queue
 
     private func drain() {
+        var answers: [Answer] = []
         while true {
             let (reads, writes) = state.withLock { state -> ([any ConnectionCall], [any ConnectionCall]) in
                 let reads = state.reads
@@ -109,21 +110,21 @@ final class WriteQueue: Sendable {
                 if reads.isEmpty, writes.isEmpty { state.isDraining = false }
                 return (reads, writes)
             }
+            // Only now, so that a caller that goes on at once finds the queue idle if it is.
+            for answer in answers { answer.deliver(path: path) }
             if reads.isEmpty, writes.isEmpty { return }
-            perform(reads: reads, writes: writes)
+            answers = perform(reads: reads, writes: writes)
         }
     }
 
-    private func perform(reads: [any ConnectionCall], writes: [any ConnectionCall]) {
+    private func perform(reads: [any ConnectionCall], writes: [any ConnectionCall]) -> [Answer] {
         let connection: Connection
         do {
             connection = try openedConnection()
         } catch {
-            for call in reads + writes { call.fail(error) }
-            return
+            return (reads + writes).map { Answer(call: $0, error: error) }
         }
-        for call in reads { ReaderPool.perform(call, on: connection, path: path) }
-        if !writes.isEmpty { commit(writes, on: connection) }
+        return reads.map { ReaderPool.perform($0, on: connection, path: path) } + commit(writes, on: connection)
     }
 
     private func openedConnection() throws -> Connection {
@@ -133,20 +134,18 @@ final class WriteQueue: Sendable {
         return connection
     }
 
-    private func commit(_ calls: [any ConnectionCall], on connection: Connection) {
-        if let failure {
-            for call in calls { call.fail(failure) }
-            return
-        }
+    private func commit(_ calls: [any ConnectionCall], on connection: Connection) -> [Answer] {
+        guard !calls.isEmpty else { return [] }
+        if let failure { return calls.map { Answer(call: $0, error: failure) } }
         do {
             try connection.run("BEGIN IMMEDIATE")
             let haveChanged = try perform(calls, on: connection)
             try connection.run(haveChanged ? "COMMIT" : "ROLLBACK")
         } catch {
-            abandon(calls, because: error, on: connection)
-            return
+            let explained = abandon(because: error, on: connection)
+            return calls.map { Answer(call: $0, error: explained) }
         }
-        for call in calls { call.finish(path: path) }
+        return calls.map { Answer(call: $0, error: nil) }
     }
 
     /// Performs the calls of one transaction; a single failing call is undone and keeps its own error.
@@ -175,14 +174,14 @@ final class WriteQueue: Sendable {
         return succeeded > 0
     }
 
-    /// Nothing of these calls has happened, or nobody can know: all of them fail.
-    private func abandon(_ calls: [any ConnectionCall], because error: any Error, on connection: Connection) {
+    /// Nothing of the calls has happened, or nobody can know; answers why.
+    private func abandon(because error: any Error, on connection: Connection) -> TrackingError {
         if connection.isInTransaction { try? connection.run("ROLLBACK") }
         let explained = TrackingError(explaining: error, path: path)
         if let failure = error as? SQLiteFailure, failure.endsConnection {
             state.withLock { $0.failure = $0.failure ?? explained }
         }
-        for call in calls { call.fail(explained) }
+        return explained
     }
 }
 
