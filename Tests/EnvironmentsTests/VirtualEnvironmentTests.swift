@@ -120,10 +120,13 @@ struct VirtualEnvironmentTests {
         try fixture.temporary.directory.writeFile(RelativePath("envs/\(name)/bin/python"), [])
         try fixture.temporary.directory.makeDirectory(RelativePath("envs/.swiftflow/locks"))
         try fixture.temporary.directory.writeFile(RelativePath("envs/.swiftflow/locks/\(name)"), Array("999999\n".utf8))
+        try fixture.temporary.directory.makeDirectory(RelativePath("envs/.swiftflow/begun"))
+        try fixture.temporary.directory.writeFile(RelativePath("envs/.swiftflow/begun/\(name)"), [])
         #expect(try await !kind.manager.plan(request).isReady)
         let environment = try await kind.manager.prepare(request)
         #expect(environment.wasBuilt)
         #expect(fixture.messages.contains { $0.text.contains("is incomplete; building it again") })
+        #expect(try fixture.list("envs/.swiftflow/begun") == [])
         #expect(try await fixture.run("python -c 'import demo_a'", in: environment) == "")
     }
 
