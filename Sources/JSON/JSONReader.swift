@@ -92,6 +92,7 @@ package struct JSONReader {
     private mutating func object(_ bytes: Span<UInt8>, depth: Int) throws(JSONError) -> JSONObject {
         position += 1
         var object = JSONObject()
+        object.members.reserveCapacity(4)
         var seen: Set<String> = []
         skipWhiteSpace(bytes)
         if peek(bytes) == UInt8(ascii: "}") {

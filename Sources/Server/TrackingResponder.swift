@@ -15,6 +15,11 @@ struct TrackingResponder: HTTPResponder {
         router = table.makeResponder()
     }
 
+    /// Whether the request passes the checks in front of routing, so that its body is worth waiting for.
+    func admits(_ request: Request) -> Bool {
+        (try? requestGuard.check(request)) != nil
+    }
+
     func respond(to request: Request, context: APIContext) async throws -> Response {
         var response: Response
         do {

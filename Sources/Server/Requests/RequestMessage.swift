@@ -6,15 +6,34 @@ import JSON
 /// refusals are the ones MLflow's clients know.
 struct RequestMessage: Sendable {
     private let object: JSONObject
-    /// Where the message stands in the request, such as `metrics[3].`; empty for the whole.
-    private let path: String
+    private let place: Place
     /// Fields of a query are all text, and a repeated field with one value is not marked as such.
     private let isQuery: Bool
 
-    init(_ object: JSONObject, path: String = "", isQuery: Bool = false) {
+    init(_ object: JSONObject, isQuery: Bool = false) {
+        self.init(object, at: .whole, isQuery: isQuery)
+    }
+
+    private init(_ object: JSONObject, at place: Place, isQuery: Bool = false) {
         self.object = object
-        self.path = path
+        self.place = place
         self.isQuery = isQuery
+    }
+
+    /// Where a message stands in the request; batches have thousands, so the text is made only for a refusal.
+    private indirect enum Place: Sendable {
+        case whole
+        case field(String, of: Place)
+        case element(Int, ofField: String, of: Place)
+
+        /// Such as `metrics[3].`; empty for the whole.
+        var prefix: String {
+            switch self {
+            case .whole: ""
+            case .field(let name, let parent): "\(parent.prefix)\(name)."
+            case .element(let index, let name, let parent): "\(parent.prefix)\(name)[\(index)]."
+            }
+        }
     }
 
     // MARK: Text
@@ -129,7 +148,7 @@ struct RequestMessage: Sendable {
     func message(_ name: String) throws(APIError) -> RequestMessage? {
         switch try value(name) {
         case nil: return nil
-        case .object(let object): return RequestMessage(object, path: "\(path)\(name).")
+        case .object(let object): return RequestMessage(object, at: .field(name, of: place))
         case let other?: throw invalid(other, name)
         }
     }
@@ -141,7 +160,7 @@ struct RequestMessage: Sendable {
         messages.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
             guard case .object(let object) = element else { throw invalid(element, "\(name)[\(index)]") }
-            messages.append(RequestMessage(object, path: "\(path)\(name)[\(index)]."))
+            messages.append(RequestMessage(object, at: .element(index, ofField: name, of: place)))
         }
         return messages
     }
@@ -179,7 +198,9 @@ struct RequestMessage: Sendable {
 
     /// Whether `given` is the proto name `name` or its camelCase form.
     private static func spells(_ given: String, _ name: String) -> Bool {
-        if given == name { return true }
+        let (givenLength, length) = (given.utf8.count, name.utf8.count)
+        // The camelCase form is shorter by its underscores.
+        guard givenLength < length else { return givenLength == length && given == name }
         var given = given.utf8.makeIterator()
         var raisesNext = false
         for byte in name.utf8 {
@@ -198,13 +219,13 @@ struct RequestMessage: Sendable {
 
     func missing(_ name: String) -> APIError {
         .invalidParameter(
-            "Missing value for required parameter '\(path)\(name)'. "
+            "Missing value for required parameter '\(place.prefix)\(name)'. "
                 + "See the API docs for more information about request parameters.")
     }
 
     func invalid(_ value: JSONValue, _ name: String) -> APIError {
         .invalidParameter(
-            "Invalid value \(value.shownInMessage) for parameter '\(path)\(name)' supplied:  "
+            "Invalid value \(value.shownInMessage) for parameter '\(place.prefix)\(name)' supplied:  "
                 + "Hint: Value was of type '\(value.pythonTypeName)'. "
                 + "See the API docs for more information about request parameters.")
     }

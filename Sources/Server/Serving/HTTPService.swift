@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -22,9 +23,17 @@ struct HTTPService: Sendable {
         let channel = GuardedChannel(
             base: HTTP1Channel(
                 responder: { request, writer, channel in
+                    // Who asks whether to go on with a large body is told so, unless the request is refused anyway.
+                    if request.headers[.expect]?.lowercased() == "100-continue", responder.admits(request) {
+                        try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+                    }
                     let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-                    let response = try await responder.respond(to: request, context: context)
+                    var response = try await responder.respond(to: request, context: context)
+                    let isLast = Self.leavesLargeBody(request, refusedBy: response)
+                    if isLast { response.headers[.connection] = "close" }
                     try await writer.write(response: response.head, body: response.body)
+                    // Whatever is still coming of the body is not read.
+                    if isLast { throw UnwantedBody() }
                 },
                 configuration: HTTP1Channel.Configuration(
                     httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
@@ -39,6 +48,15 @@ struct HTTPService: Sendable {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .bind(socket.descriptor) { channel.setup(channel: $0, logger: logger) }
         socket.restoreBacklog()
+    }
+
+    private struct UnwantedBody: Error {}
+
+    /// Whether the client may go on to send a body that is of no use any more.
+    private static func leavesLargeBody(_ request: Request, refusedBy response: Response) -> Bool {
+        guard response.status.code >= 400 else { return false }
+        guard let length = request.headers[.contentLength] else { return request.headers.contains(.transferEncoding) }
+        return (Int(length) ?? .max) > 64 << 10
     }
 
     /// Serves until `stop(grace:)` has been called and every connection has ended.
