@@ -19,7 +19,7 @@ demo: build $(TOOLS)/uv.ready
 
 test: dependencies test-tools
 	$(BUILD) --build-tests
-	PATH="$(TOOLS)/python/bin:$$PATH" swift test --skip-build --disable-xctest
+	PATH="$(TOOLS)/python/bin:$$PATH" scripts/test.sh
 
 check: dependencies
 	swift format lint --strict --recursive Sources Backends Tests Package.swift

@@ -29,11 +29,13 @@ extension Launcher {
         var prepared = PreparedLaunch(
             request: request, backend: backend, uri: uri, checkout: checkout, project: project, entryPoint: entryPoint,
             resolution: resolution, source: nil, environmentChoice: choice, environmentPlan: nil)
-        if case .manager(let name, let notice) = choice, name != .local || notice != nil {
+        if case .manager(let name, let notice) = choice {
             if let notice { services.observe(.note(notice)) }
-            let plan = try await name.manager.plan(try environmentRequest(prepared, receive: { _, _ in }))
-            plan.notices.forEach { services.observe(.note($0)) }
-            prepared.environmentPlan = plan
+            if name != .local {
+                let plan = try await name.manager.plan(try environmentRequest(prepared, receive: { _, _ in }))
+                plan.notices.forEach { services.observe(.note($0)) }
+                prepared.environmentPlan = plan
+            }
         }
         prepared.source = await source
         return prepared

@@ -199,7 +199,7 @@ struct `artifacts over sftp (OpenSSH)` {
             path() { echo "\(store)/${1#dbfs:/}"; }
             case "$1" in
             ls) p=$(path "$2"); [ "$3 $4" = '--long --output=json' ] || exit 2; [ -d "$p" ] || { echo 'Error: no such directory' >&2; exit 1; }
-              shopt -s dotglob nullglob; s=; echo '['; for f in "$p"/*; do d=false; [ -d "$f" ] && d=true; stat "$f" > /dev/null || continue; echo "$s{\\"name\\":\\"${f##*/}\\",\\"is_directory\\":$d,\\"size\\":$(stat -c %s "$f")}"; s=,; done; echo ']';;
+              shopt -s dotglob nullglob; s=; echo '['; for f in "$p"/*; do d=false; [ -d "$f" ] && d=true; n=$(stat -c %s "$f") || continue; echo "$s{\\"name\\":\\"${f##*/}\\",\\"is_directory\\":$d,\\"size\\":$n}"; s=,; done; echo ']';;
             cp) case "$2" in dbfs:*) cp -r "$(path "$2")" "$3";; *) cp "$2" "$(path "$3")";; esac;;
             mkdir) mkdir -p "$(path "$2")";;
             rm) rm -r "$(path "$2")" || { echo 'Error: no such file' >&2; exit 1; };;

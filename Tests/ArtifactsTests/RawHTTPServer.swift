@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 
 /// A server that sends exactly the bytes a test says, however wrong they are as HTTP.
 final class RawHTTPServer: Sendable {
@@ -56,7 +57,7 @@ final class RawHTTPServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    try AcceptedConnection(channel)
                 }
             }
         let server = RawHTTPServer(port: listener.channel.localAddress?.port ?? 0)
@@ -66,7 +67,7 @@ final class RawHTTPServer: Sendable {
                     try await listener.executeThenClose { inbound in
                         for try await connection in inbound {
                             // A test that breaks off makes writes fail here; that is what it wanted.
-                            connections.addTask { try? await server.serve(connection, answer) }
+                            connections.addTask { try? await server.serve(connection.take(), answer) }
                         }
                     }
                 }

@@ -7,25 +7,18 @@ import Testing
 
 @testable import Artifacts
 
-/// The whole MLflow has a server; the small one that `make` installs for tests has not.
-///
-/// So this runs where the former is the tools folder.
-private func hasMLflowServer() -> Bool {
-    guard let program = findEngine("mlflow"),
-        let library = try? Directory(opening: program.removingLastComponent().removingLastComponent().appending("lib"))
-    else { return false }
-    return ((try? library.list()) ?? []).contains { entry in
-        fileStatus(library.path.appending(entry.name).appending("site-packages").appending("flask")) != nil
-    }
-}
+/// The whole MLflow, which has a server; the small one among the test tools has none.
+private let mlflow = environmentVariable("SWIFTFLOW_TEST_MLFLOW").map { "\($0)/bin/mlflow" }
+private let isRequired = environmentVariable("SWIFTFLOW_REQUIRE_ENGINES") == "1"
 
-@Suite(.timeLimit(.minutes(5)), .enabled(if: hasMLflowServer())) struct `artifacts behind MLflow's own server` {
+@Suite(.timeLimit(.minutes(5)), .enabled(if: mlflow != nil || isRequired))
+struct `artifacts behind MLflow's own server` {
     @Test func `the conformance kit passes`() async throws {
         try await withDownloads(stall: .seconds(30)) { folder, http in
             let keeper = Keeper(executable: try BuiltProducts.path("swiftflow-keeper"))
             let port = try freePort()
             let server = try await ServerProcess(
-                "mlflow",
+                try #require(mlflow, "SWIFTFLOW_TEST_MLFLOW is not set"),
                 [
                     "server", "--host", "127.0.0.1", "--port", String(port), "--workers", "1", "--backend-store-uri",
                     "sqlite:///\(folder.path)/mlflow.db", "--artifacts-destination", "\(folder.path)/artifacts",

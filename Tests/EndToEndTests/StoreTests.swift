@@ -64,7 +64,8 @@ import Testing
         #expect(result.output.contains("inner 1\n"))
         let listed = try await program.run("runs", "list", "--json")
         #expect(listed.output.components(ofJSONKey: "status") == ["FINISHED", "FINISHED"])
-        let shown = try await program.run("runs", "show", "--json", listed.output.components(ofJSONKey: "runID")[0])
+        let newest = try #require(listed.output.components(ofJSONKey: "runID").first)
+        let shown = try await program.run("runs", "show", "--json", newest)
         #expect(shown.output.contains("mlflow.parentRunId"))
     }
 

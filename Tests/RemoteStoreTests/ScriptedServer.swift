@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import RemoteStore
 import Synchronization
+import TestSupport
 
 /// A tracking server that sends exactly the bytes a test says, however wrong they are.
 final class ScriptedServer: Sendable {
@@ -77,7 +78,7 @@ final class ScriptedServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .bind(host: "127.0.0.1", port: 0) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    try AcceptedConnection(channel)
                 }
             }
         let server = ScriptedServer(port: listener.channel.localAddress?.port ?? 0)
@@ -87,7 +88,7 @@ final class ScriptedServer: Sendable {
                     try await listener.executeThenClose { inbound in
                         for try await connection in inbound {
                             // A test that breaks off makes writes fail here; that is what it wanted.
-                            connections.addTask { try? await server.serve(connection, script) }
+                            connections.addTask { try? await server.serve(connection.take(), script) }
                         }
                     }
                 }

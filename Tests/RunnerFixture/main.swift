@@ -34,9 +34,10 @@ func describe(_ end: ProcessEnd) -> String {
 }
 
 func peakMemory() -> Int {
-    var usage = rusage()
-    _ = unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss
+    // Not `ru_maxrss`: that begins with what the process had that this one was forked from.
+    let status = (try? readFile("/proc/self/status", limit: 1 << 16)) ?? []
+    let line = String(decoding: status, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0
 }
 
 func specification(

@@ -24,10 +24,16 @@ struct GuardedChannel<Base: ServerChildChannel>: ServerChildChannel {
             try channel.pipeline.syncOperations.addHandler(ConnectionByteWatch(clock: clock.value))
         }.flatMap {
             base.setup(channel: channel, logger: logger)
-        }.flatMapThrowing { value in
+        }.map { value in
             let pipeline = channel.pipeline.syncOperations
-            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(ConnectionMessageWatch(clock: clock.value), position: .after(decoder))
+            do {
+                let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+                try pipeline.addHandler(ConnectionMessageWatch(clock: clock.value), position: .after(decoder))
+            } catch {
+                // The client has hung up already, and the pipeline is gone. The value must still be handled, which ends it: one that
+                // is dropped traps.
+                channel.close(promise: nil)
+            }
             return value
         }
     }

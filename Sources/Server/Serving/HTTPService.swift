@@ -10,7 +10,7 @@ import NIOPosix
 ///
 /// One implementation for the runner's endpoint and for `swiftflow server`; only the number of threads and the limits differ.
 struct HTTPService: Sendable {
-    private let server: NIOAsyncChannel<HTTP1Channel.Value, Never>
+    private let server: NIOAsyncChannel<AcceptedConnection, Never>
     private let channel: GuardedChannel<HTTP1Channel>
     private let socket: ListeningSocket
     private let logger: Logger
@@ -46,7 +46,7 @@ struct HTTPService: Sendable {
         server = try await ServerBootstrap(group: eventLoopGroup)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .bind(socket.descriptor) { channel.setup(channel: $0, logger: logger) }
+            .bind(socket.descriptor) { channel.setup(channel: $0, logger: logger).map { AcceptedConnection($0) } }
         socket.restoreBacklog()
     }
 
@@ -66,7 +66,7 @@ struct HTTPService: Sendable {
         try await server.executeThenClose { inbound in
             try await withThrowingDiscardingTaskGroup { group in
                 for try await connection in inbound {
-                    group.addTask { await channel.handle(value: connection, logger: logger) }
+                    group.addTask { await channel.handle(value: connection.take(), logger: logger) }
                 }
             }
         }

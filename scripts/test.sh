@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# test.sh [TARGET …]: runs the built tests, one target after the other, fast ones first; all of them even if one fails.
+#
+# One process for each target: tests inside a target run side by side already, and those that measure time, memory or descriptors
+# must not share a process with hundreds of others.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(
+    Diagnostics Files JSON Tracking Documents Projects Execution SQLiteStore Artifacts Server RemoteStore Processes Git
+    Environments EndToEnd
+)
+failed=()
+for target in "${targets[@]}"; do
+    echo "== $target"
+    swift test --skip-build --disable-xctest --filter "^${target}Tests\." || failed+=("$target")
+done
+[ ${#failed[@]} -eq 0 ] || {
+    echo "failed: ${failed[*]}" >&2
+    exit 1
+}
