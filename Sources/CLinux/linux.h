@@ -46,6 +46,14 @@ static inline int swiftflow_openat(int directory, const char *path, int flags, m
     return openat(directory, path, flags | O_CLOEXEC, mode);
 }
 
+/// Waits until everything written to the file system of `file` is on the disk (syncfs).
+static inline int swiftflow_sync_file_system(int file) { return (int)syscall(SYS_syncfs, file); }
+
+/// Copies up to `count` bytes between two files at their positions without bringing them into this process (copy_file_range).
+static inline ssize_t swiftflow_copy_file_range(int source, int target, size_t count) {
+    return syscall(SYS_copy_file_range, source, (void *)0, target, (void *)0, count, 0);
+}
+
 /// Makes `target` share the blocks of `source` where the file system can (FICLONE).
 static inline int swiftflow_clone_file(int target, int source) { return ioctl(target, FICLONE, source); }
 

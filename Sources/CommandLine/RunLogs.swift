@@ -35,7 +35,9 @@ private func printRemoteLog(of run: Run, _ services: StandardServices) async thr
     _ = try copyToOutput(file, from: 0)
 }
 
-/// Copies a file's bytes from an offset on to standard output; returns where it ended. A missing file has none.
+/// Copies a file's bytes from an offset on to standard output; returns where it ended.
+///
+/// A missing file has none.
 private func copyToOutput(_ path: FilePath, from start: Int64) throws -> Int64 {
     guard let file = try? FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .noFollow]) else { return start }
     defer { try? file.close() }

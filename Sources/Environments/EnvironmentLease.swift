@@ -65,7 +65,9 @@ extension Directory {
     func syncFileSystem() throws {
         let handle = try open(.root, flags: O_RDONLY | O_DIRECTORY)
         defer { try? handle.close() }
-        guard syncfs(handle.rawValue) == 0 else { throw FileError("sync", path.string, Errno(rawValue: errno)) }
+        guard swiftflow_sync_file_system(handle.rawValue) == 0 else {
+            throw FileError("sync", path.string, Errno(rawValue: errno))
+        }
     }
 }
 

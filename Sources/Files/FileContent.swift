@@ -28,8 +28,7 @@ package func copyContent(
     var buffer: [UInt8] = []
     while true {
         if canCopyInKernel {
-            // Null offsets: the kernel uses and moves the descriptors' own positions.
-            let count = copy_file_range(source.rawValue, nil, target.rawValue, nil, 64 << 20, 0)
+            let count = swiftflow_copy_file_range(source.rawValue, target.rawValue, 64 << 20)
             if count > 0 {
                 offset += Int64(count)
                 try onProgress(count)

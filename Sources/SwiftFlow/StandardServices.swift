@@ -9,7 +9,9 @@ import Synchronization
 package import SystemPackage
 package import Tracking
 
-/// Everything a launcher needs, put together the standard way. Nothing is opened before it is used.
+/// Everything a launcher needs, put together the standard way.
+///
+/// Nothing is opened before it is used.
 package final class StandardServices: Sendable {
     package let storeLocation: StoreLocation
     package let store: OnceOpened

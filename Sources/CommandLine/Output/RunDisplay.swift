@@ -12,7 +12,9 @@ struct RunDisplay: Sendable {
     let showsLinks: Bool
     let trackingURI: String
 
-    /// Passes the command's bytes on untouched. With `--json` standard output is ours, so both streams go to standard error.
+    /// Passes the command's bytes on untouched.
+    ///
+    /// With `--json` standard output is ours, so both streams go to standard error.
     var passOn: @Sendable (OutputStream, RawSpan) -> Void {
         let outputDescriptor = format == .json ? STDERR_FILENO : STDOUT_FILENO
         return { stream, bytes in

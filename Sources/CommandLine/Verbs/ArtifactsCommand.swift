@@ -80,7 +80,9 @@ struct ArtifactRow: Listable {
     var cells: [String] { [isDirectory ? "\(path)/" : path, size.map(byteText) ?? ""] }
 }
 
-/// Everything below an artifact URI, folders before what is in them. Stops after 10,000 entries: a listing is for reading.
+/// Everything below an artifact URI, folders before what is in them.
+///
+/// Stops after 10,000 entries: a listing is for reading.
 func artifactTree(of uri: String, below: String? = nil, _ services: StandardServices) async throws -> [ArtifactRow] {
     let repository = try await services.artifacts.repository(at: uri)
     var rows: [ArtifactRow] = []
