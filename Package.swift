@@ -188,6 +188,7 @@ let package = Package(
                 "Execution", "Diagnostics", "LocalBackend", "Processes", "Projects", "SQLiteStore", "Tracking", "Files",
                 "TestSupport", systemPackage,
             ]),
+        tests("SwiftFlow", ["SwiftFlow", "Files", "TestSupport", systemPackage]),
         tests("EndToEnd", ["Processes", "Files", "SQLiteStore", "Tracking", "TestSupport", systemPackage]),
     ],
     swiftLanguageModes: [.v6]

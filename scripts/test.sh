@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
     Diagnostics Files JSON Tracking Documents Projects Execution SQLiteStore Artifacts Server RemoteStore Processes Git
-    Environments EndToEnd
+    Environments SwiftFlow EndToEnd
 )
 failed=()
 for target in "${targets[@]}"; do

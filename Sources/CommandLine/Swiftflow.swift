@@ -5,7 +5,7 @@ import Processes
 
 /// The `swiftflow` program: parses the command line, runs one verb, and maps every outcome to an exit code.
 ///
-/// 0 success · 1 failure · 2 usage or invalid input · 128 + N ended by signal N.
+/// 0 success · 1 failure · 2 wrong usage, or errors found by `check` · 128 + N stopped by signal N.
 @main
 struct Swiftflow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,14 +1,20 @@
 import Execution
 import Server
+import SystemPackage
 
 /// Serves the store to a command over MLflow's REST API on a loopback port of its own, with a token nobody else knows.
 ///
 /// So a project pinned to any MLflow version logs into the same store, and there is one writer.
 struct LoopbackChildTracking: ChildTracking {
     let store: OnceOpened
+    /// Artifacts are served from `mlruns` and `mlartifacts` in it, MLflow's own names, and from nowhere else.
+    let workingDirectory: FilePath
 
     func open() async throws -> ChildTrackingAccess {
-        let endpoint = try TrackingEndpoint(store: try await store.get())
+        let roots = ArtifactRoots(
+            served: workingDirectory.appending("mlartifacts"), local: [workingDirectory.appending("mlruns")])
+        let endpoint = try TrackingEndpoint(
+            store: try await store.get(), settings: ServerSettings(artifactRoots: roots))
         return ChildTrackingAccess(
             variables: [
                 "MLFLOW_TRACKING_URI": endpoint.uri, "MLFLOW_TRACKING_TOKEN": endpoint.token,

@@ -49,7 +49,8 @@ package final class StandardServices: Sendable {
         let (starter, store, artifacts) = (starter, store, artifacts)
         let childTracking: any ChildTracking =
             switch storeLocation {
-            case .sqlite where !childTracksDirectly: LoopbackChildTracking(store: store)
+            case .sqlite where !childTracksDirectly:
+                LoopbackChildTracking(store: store, workingDirectory: workingDirectory)
             case .sqlite, .server: DirectChildTracking(uri: storeLocation.uri)
             }
         let logs = LogPlaces(artifacts: artifacts)

@@ -87,6 +87,8 @@ import Testing
                     mlflow.log_metric("loss", 1 / (step + 1), step=step)
                 mlflow.set_tag("stage", "test")
                 mlflow.log_text("hello", "notes/hello.txt")
+                names = [item.path for item in mlflow.MlflowClient().list_artifacts(run.info.run_id, "notes")]
+                assert names == ["notes/hello.txt"], names
                 with mlflow.start_run(nested=True):
                     mlflow.log_metric("inner", 1.5)
             """)
