@@ -24,6 +24,7 @@ struct RunSession {
     }
 
     func run() async throws {
+        try services.warmUp()
         let display = RunDisplay(format: format, showsLinks: showsLinks, trackingURI: services.storeLocation.uri)
         let launcher = services.launcher(
             childTracksDirectly: childTracksDirectly, receiveOutput: display.passOn, observe: display.show)

@@ -70,7 +70,7 @@ package final class StandardServices: Sendable {
 
     /// Starts loading what every run needs while the caller still reads the project.
     package func warmUp() throws {
-        _ = try Keeper.launch()
+        try Keeper.shared.launch()
     }
 
     /// Ends connections and closes the store; what was acknowledged is durable with or without it.
