@@ -92,7 +92,7 @@ let package = Package(
         module(
             "Artifacts",
             [
-                "Diagnostics", "Files", "Processes", "CZlib", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix,
+                "Diagnostics", "Files", "Processes", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix,
                 nioSSL, systemPackage,
             ]),
         module(
