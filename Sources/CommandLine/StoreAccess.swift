@@ -16,6 +16,13 @@ struct StoreOptions: ParsableArguments {
         try await withServices { services in try await body(try await services.store.get()) }
     }
 
+    /// Does something to each of the runs a user names, one after the other.
+    func forEachRun(_ names: [String], _ body: (Run, any TrackingStore) async throws -> Void) async throws {
+        try await withStore { store in
+            for name in names { try await body(try await findRun(name, in: store), store) }
+        }
+    }
+
     /// Puts the standard parts together for the length of `body`.
     func withServices<Result>(_ body: (StandardServices) async throws -> Result) async throws -> Result {
         let services = try StandardServices(

@@ -109,12 +109,9 @@ struct RunsCommand: AsyncParsableCommand {
         var runs: [String]
 
         func run() async throws {
-            try await store.withStore { store in
-                for name in runs {
-                    let run = try await findRun(name, in: store)
-                    try await cancelRun(run, in: store)
-                    Messages.note("run \(run.info.runID) is being cancelled")
-                }
+            try await store.forEachRun(runs) { run, store in
+                try await cancelRun(run, in: store)
+                Messages.note("run \(run.info.runID) is being cancelled")
             }
         }
     }
@@ -129,12 +126,9 @@ struct RunsCommand: AsyncParsableCommand {
         var runs: [String]
 
         func run() async throws {
-            try await store.withStore { store in
-                for name in runs {
-                    let run = try await findRun(name, in: store)
-                    try await store.deleteRun(id: run.info.runID)
-                    Messages.note("deleted run \(run.info.runID)")
-                }
+            try await store.forEachRun(runs) { run, store in
+                try await store.deleteRun(id: run.info.runID)
+                Messages.note("deleted run \(run.info.runID)")
             }
         }
     }
@@ -148,12 +142,9 @@ struct RunsCommand: AsyncParsableCommand {
         var runs: [String]
 
         func run() async throws {
-            try await store.withStore { store in
-                for name in runs {
-                    let run = try await findRun(name, in: store)
-                    try await store.restoreRun(id: run.info.runID)
-                    Messages.note("restored run \(run.info.runID)")
-                }
+            try await store.forEachRun(runs) { run, store in
+                try await store.restoreRun(id: run.info.runID)
+                Messages.note("restored run \(run.info.runID)")
             }
         }
     }
