@@ -1,7 +1,9 @@
 /// Gives a command access to the store its run is recorded in.
 package protocol ChildTracking: Sendable {
     /// Opens the access for the length of one job and returns the variables that lead the command there.
-    func open() async throws -> ChildTrackingAccess
+    ///
+    /// - Throws: an `ExplainedError` when jobs cannot reach the store from where they run.
+    func open(for reach: TrackingReach) async throws -> ChildTrackingAccess
 }
 
 /// An open access of one job to the store.
@@ -31,7 +33,7 @@ package struct DirectChildTracking: ChildTracking {
         self.uri = uri
     }
 
-    package func open() -> ChildTrackingAccess {
+    package func open(for reach: TrackingReach) -> ChildTrackingAccess {
         ChildTrackingAccess(variables: ["MLFLOW_TRACKING_URI": uri])
     }
 }

@@ -20,6 +20,8 @@ package struct LaunchServices: Sendable {
     package var runner: ProcessIdentity
     /// Whether runs that dead runners left are looked for and ended.
     package var endsAbandonedRuns: Bool
+    /// The run's artifact folder when it is one of this machine.
+    package var artifactFolder: @Sendable (RunInfo) -> FilePath?
     /// Where the log of a run is written first.
     package var logFolder: @Sendable (RunInfo) throws -> FilePath
     /// Brings a finished log to where the run's artifacts are kept, if it is not there already.
@@ -34,6 +36,7 @@ package struct LaunchServices: Sendable {
         sourceState: @escaping @Sendable (FilePath) async -> SourceState?,
         download: @escaping @Sendable (_ uri: String, _ folder: FilePath) async throws -> FilePath,
         runner: ProcessIdentity, endsAbandonedRuns: Bool = true,
+        artifactFolder: @escaping @Sendable (RunInfo) -> FilePath? = { _ in nil },
         logFolder: @escaping @Sendable (RunInfo) throws -> FilePath,
         keepLog: @escaping @Sendable (RunLog, RunInfo) async throws -> Void,
         receiveOutput: @escaping @Sendable (OutputStream, RawSpan) -> Void,
@@ -48,6 +51,7 @@ package struct LaunchServices: Sendable {
         self.download = download
         self.runner = runner
         self.endsAbandonedRuns = endsAbandonedRuns
+        self.artifactFolder = artifactFolder
         self.logFolder = logFolder
         self.keepLog = keepLog
         self.receiveOutput = receiveOutput

@@ -20,18 +20,21 @@ extension Launcher {
         var command = try prepared.resolution.command(downloaded: downloads)
         if let prefix = environment?.shellPrefix { command = "\(prefix) && \(command)" }
 
-        var variables = environment?.applied(to: prepared.request.environment) ?? prepared.request.environment
-        variables["MLFLOW_RUN_ID"] = record.info.runID
-        variables["MLFLOW_EXPERIMENT_ID"] = record.info.experimentID
-        if let manager = prepared.request.environmentManager {
-            variables[EnvironmentChoice.inheritedVariable] = manager
-        }
+        let request = prepared.request
+        var own = request.variables
+        own["MLFLOW_RUN_ID"] = record.info.runID
+        own["MLFLOW_EXPERIMENT_ID"] = record.info.experimentID
+        if let manager = request.environmentManager { own[EnvironmentChoice.inheritedVariable] = manager }
+        var variables = environment?.applied(to: request.environment) ?? request.environment
+        variables.merge(own) { _, new in new }
         let job = Job(
-            run: record.info, projectName: prepared.project.name, entryPoint: prepared.entryPoint.name,
-            command: command,
-            workingDirectory: prepared.checkout.root, environment: variables,
-            standardInput: prepared.request.inheritsStandardInput ? .inherited : .null,
-            output: OutputHandling(mirrorsTerminal: true) { stream, bytes in log.receive(stream, bytes) })
+            run: record.info, name: request.jobName, projectName: prepared.project.name,
+            entryPoint: prepared.entryPoint.name, command: command, workingDirectory: prepared.checkout.root,
+            environment: variables, ownVariables: own,
+            standardInput: request.inheritsStandardInput ? .inherited : .null,
+            output: OutputHandling(mirrorsTerminal: true) { stream, bytes in log.receive(stream, bytes) },
+            container: prepared.container, resources: request.resources, source: prepared.jobSource,
+            artifactFolder: services.artifactFolder(record.info), report: services.observe)
         let held: [(any Sendable)?] = [environment, folder, prepared.checkout]
         return HeldJob(job: job, heldUntilEnd: held.compactMap { $0 })
     }

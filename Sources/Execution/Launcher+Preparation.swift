@@ -2,7 +2,7 @@ import Diagnostics
 import Environments
 import Files
 import Processes
-import Projects
+package import Projects
 import SystemPackage
 
 extension Launcher {
@@ -10,7 +10,13 @@ extension Launcher {
     ///
     /// - Throws: an `ExplainedError` with all mistakes of the step that found one.
     package func prepare(_ request: RunRequest) async throws -> PreparedLaunch {
-        let backend = try services.backends.backend(named: request.backend, configuration: request.backendConfiguration)
+        // A backend that does not exist is said before anything is fetched for it.
+        _ = try services.backends.backend(named: request.backend, configuration: request.backendConfiguration)
+        return try await prepare(request, in: load(request))
+    }
+
+    /// Fetches and reads the project of a request, which many runs can then share.
+    package func load(_ request: RunRequest) async throws -> LoadedProject {
         let uri = try ProjectURI(request.uri, currentDirectory: request.workingDirectory)
         let checkout = try await Checkout(of: uri, version: request.version, sources: services.checkoutSources)
         services.observe(.progressEnded)
@@ -19,16 +25,30 @@ extension Launcher {
 
         let project = try Project(loading: checkout.root)
         project.warnings.forEach { services.observe(.warning($0)) }
-        let entryPoint = try project.entryPoint(named: request.entryPoint, shell: request.environment["SHELL"])
-        let given = GivenParameters(request.parameters.map { .init(name: $0.name, value: $0.value) })
+        return LoadedProject(uri: uri, checkout: checkout, project: project, source: await source)
+    }
+
+    /// Checks everything the user gave against a project that has been read, without creating a run.
+    ///
+    /// - Parameter entryPoint: what to run instead of the entry point the request names.
+    package func prepare(
+        _ request: RunRequest, in loaded: LoadedProject, entryPoint given: EntryPoint? = nil
+    ) async throws -> PreparedLaunch {
+        let project = loaded.project
+        let backend = try backend(for: project, request)
+        let entryPoint =
+            if let given { given } else {
+                try project.entryPoint(named: request.entryPoint, shell: request.environment["SHELL"])
+            }
+        let parameters = GivenParameters(request.parameters.map { .init(name: $0.name, value: $0.value) })
         let resolution = try entryPoint.resolve(
-            given, callerDirectory: request.workingDirectory, root: checkout.root)
+            parameters, callerDirectory: request.workingDirectory, root: loaded.checkout.root)
         resolution.warnings.forEach { services.observe(.warning($0)) }
-        let choice = try environmentChoice(for: project, request)
+        let choice = try environmentChoice(for: project, request, backend)
 
         var prepared = PreparedLaunch(
-            request: request, backend: backend, uri: uri, checkout: checkout, project: project, entryPoint: entryPoint,
-            resolution: resolution, source: nil, environmentChoice: choice, environmentPlan: nil)
+            request: request, backend: backend, loaded: loaded, entryPoint: entryPoint, resolution: resolution,
+            environmentChoice: choice, environmentPlan: nil)
         if case .manager(let name, let notice) = choice {
             if let notice { services.observe(.note(notice)) }
             if name != .local {
@@ -37,16 +57,30 @@ extension Launcher {
                 prepared.environmentPlan = plan
             }
         }
-        prepared.source = await source
+        try await backend.check(prepared.prospectiveJob(report: services.observe))
         return prepared
     }
+
+    /// Docker projects run in containers, also where the user asked for nothing or for this machine.
+    private func backend(for project: Project, _ request: RunRequest) throws -> any Backend {
+        var name = request.backend
+        if case .docker = project.environment, name == Self.localBackend { name = Self.containerBackend }
+        return try services.backends.backend(named: name, configuration: request.backendConfiguration)
+    }
+
+    private static var localBackend: String { "local" }
+    private static var containerBackend: String { "docker" }
 
     private func sourceState(of uri: ProjectURI, _ checkout: Checkout) async -> SourceState? {
         guard case .folder(let path) = uri.location else { return nil }
         return await services.sourceState(checkout.git == nil ? checkout.root : path)
     }
 
-    private func environmentChoice(for project: Project, _ request: RunRequest) throws -> EnvironmentChoice {
+    private func environmentChoice(
+        for project: Project, _ request: RunRequest, _ backend: any Backend
+    ) throws -> EnvironmentChoice {
+        // The image is the environment.
+        if backend.runsContainers { return .docker }
         let declaration: EnvironmentChoice.Declaration =
             switch project.environment {
             case .python: .pythonEnv
@@ -54,16 +88,10 @@ extension Launcher {
             case .docker: .dockerEnv
             case .none: .nothing
             }
-        let choice = try EnvironmentChoice(
+        return try EnvironmentChoice(
             for: declaration, option: request.environmentManager,
             inherited: request.environment[EnvironmentChoice.inheritedVariable],
             hasUV: findExecutable("uv", searchPath: request.environment["PATH"]) != nil)
-        if choice == .docker, request.backend == "local" {
-            throw InvalidInput(
-                "this is a docker project, and this version cannot run containers yet",
-                remedy: "run it with a version of swiftflow that has the docker backend")
-        }
-        return choice
     }
 
     func environmentRequest(

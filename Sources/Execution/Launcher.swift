@@ -22,15 +22,20 @@ package struct Launcher: Sendable {
     /// - Throws: when no run could be created. Failures after that are in the result.
     package func run(_ request: RunRequest, control: RunControl = RunControl()) async throws -> RunResult {
         // The command's supervisor and the store load while the project is being read.
-        let prepared = try await prepare(request)
+        try await run(try await prepare(request), control: control)
+    }
+
+    /// Runs what has been prepared to its end; see `run(_:control:)`.
+    package func run(_ prepared: PreparedLaunch, control: RunControl = RunControl()) async throws -> RunResult {
         let store = try await services.store()
         let run = try await createRun(prepared, in: store)
         let record = RunRecord(info: run, store: store)
-        services.observe(.created(run, isNew: request.runID == nil))
+        services.observe(.created(run, isNew: prepared.request.runID == nil))
 
         async let abandoned: Void = reportAbandonedRuns(in: store)
-        let outcome = await execute(prepared, record: record, store: store, control: control)
+        var outcome = await execute(prepared, record: record, control: control)
         await abandoned
+        if let conclude = prepared.request.conclude { outcome = await conclude(run, outcome) }
         // The end is recorded even if this task has been cancelled: an unstructured task is not.
         let ended = try await Task { try await record.end(outcome, at: currentTimeMilliseconds()) }.value
         let result = RunResult(run: ended, status: ended.status, outcome: outcome)
@@ -53,7 +58,7 @@ package struct Launcher: Sendable {
             experimentID: experiment.id, name: request.runName, userID: userName(in: request.environment),
             startTime: currentTimeMilliseconds(),
             tags: prepared.tags + [
-                Tag(WellKnownTag.projectBackend, prepared.backend.name),
+                Tag(WellKnownTag.projectBackend, request.backend),
                 Tag(WellKnownTag.runner, services.runner.description),
             ],
             params: prepared.parameters.map { Param($0.name, $0.value) })
@@ -69,7 +74,7 @@ package struct Launcher: Sendable {
                 "run '\(id)' is deleted", remedy: "restore it first: swiftflow runs restore \(id)")
         }
         var tags = [
-            Tag(WellKnownTag.projectBackend, prepared.backend.name),
+            Tag(WellKnownTag.projectBackend, prepared.request.backend),
             Tag(WellKnownTag.runner, services.runner.description),
         ]
         if let environment = prepared.environmentTag { tags.append(Tag(WellKnownTag.projectEnvironment, environment)) }
@@ -96,23 +101,24 @@ package struct Launcher: Sendable {
 
     /// Does everything between the run's creation and its end; never throws, because the run must be ended.
     private func execute(
-        _ prepared: PreparedLaunch, record: RunRecord, store: any TrackingStore, control: RunControl
+        _ prepared: PreparedLaunch, record: RunRecord, control: RunControl
     ) async -> RunOutcome {
         let log: RunLog
         do {
             log = RunLog(folder: try services.logFolder(record.info), passOn: services.receiveOutput)
         } catch {
-            return RunOutcome(status: .failed, reason: "the run's log has no place: \(reasonText(error))")
+            return RunOutcome(
+                status: .failed, kind: .launch, reason: "the run's log has no place: \(reasonText(error))")
         }
         let outcome: RunOutcome
         do {
             let job = try await makeJob(prepared, record: record, log: log)
             defer { withExtendedLifetime(job.heldUntilEnd) {} }
-            outcome = try await runJob(job.job, prepared, control: control)
+            outcome = try await runJob(job.job, prepared, record: record, control: control)
         } catch is CancellationError {
-            outcome = RunOutcome(status: .killed, reason: "stopped before the command was started")
+            outcome = RunOutcome(status: .killed, kind: .stopped, reason: "stopped before the command was started")
         } catch {
-            outcome = RunOutcome(status: .failed, reason: reasonText(error))
+            outcome = RunOutcome(status: .failed, kind: .launch, reason: reasonText(error))
             services.observe(.progressEnded)
             for diagnostic in (error as? any ExplainedError)?.diagnostics ?? [Diagnostic(.error, "\(error)")] {
                 services.observe(.warning(diagnostic))
@@ -121,17 +127,20 @@ package struct Launcher: Sendable {
         return await keep(log, of: record.info, outcome)
     }
 
-    private func runJob(_ job: Job, _ prepared: PreparedLaunch, control: RunControl) async throws -> RunOutcome {
-        let tracking = try await services.childTracking.open()
+    private func runJob(
+        _ job: Job, _ prepared: PreparedLaunch, record: RunRecord, control: RunControl
+    ) async throws -> RunOutcome {
+        let tracking = try await services.childTracking.open(for: prepared.backend.trackingReach())
         var job = job
         job.environment = job.environment.filter { !tracking.removedVariables.contains($0.key) }
         job.environment.merge(tracking.variables) { _, new in new }
+        job.ownVariables.merge(tracking.variables) { _, new in new }
         let end: JobEnd
         do {
             try Task.checkCancellation()
             services.observe(.starting(command: prepared.commandPreview ?? job.command))
             let submitted = try await prepared.backend.submit(job)
-            end = await control.wait(for: submitted, grace: prepared.request.grace)
+            end = try await follow(submitted, record: record, grace: prepared.request.grace, control: control)
         } catch {
             await tracking.close()
             throw error
@@ -139,6 +148,22 @@ package struct Launcher: Sendable {
         // What the command sent before it ended is still recorded.
         await tracking.close()
         return RunOutcome(end, wasStopped: Task.isCancelled)
+    }
+
+    /// Records what finds the job again, then waits for its end.
+    private func follow(
+        _ job: any SubmittedJob, record: RunRecord, grace: Duration, control: RunControl
+    ) async throws -> JobEnd {
+        var facts = job.tags
+        if let handle = job.handle { facts.append(Tag(WellKnownTag.jobHandle, handle)) }
+        do {
+            try await record.add(facts)
+        } catch {
+            // A job that nobody could find again is not left running.
+            await job.cancel(grace: grace)
+            throw error
+        }
+        return await control.wait(for: job, grace: grace)
     }
 
     /// Makes the log durable and hands it to a remote artifact store; a run without its whole log has not finished.
@@ -150,7 +175,9 @@ package struct Launcher: Sendable {
         } catch {
             let reason = "the output could not be kept: \(reasonText(error))"
             services.observe(.warning(Diagnostic(.warning, reason)))
-            if outcome.isSuccess { outcome = RunOutcome(status: .failed, reason: reason, end: outcome.end) }
+            if outcome.isSuccess {
+                outcome = RunOutcome(status: .failed, kind: .incompleteLog, reason: reason, end: outcome.end)
+            }
         }
         return outcome
     }
@@ -167,12 +194,28 @@ extension RunOutcome {
         case .ended(let process) where process.isSuccess:
             self.init(status: .finished, end: process)
         case .ended(let process) where wasStopped:
-            self.init(status: .killed, reason: "stopped (\(process.explanation))", end: process)
+            self.init(status: .killed, kind: .stopped, reason: "stopped (\(process.explanation))", end: process)
         case .ended(let process):
             let reason = process.supervisionFailure ?? "the command ended with \(process.explanation)"
-            self.init(status: .failed, reason: reason, end: process)
+            self.init(status: .failed, kind: FailureKind(process), reason: reason, end: process)
+        case .failed(let kind, let reason, let process):
+            self.init(
+                status: wasStopped ? .killed : .failed, kind: wasStopped ? .stopped : kind, reason: reason, end: process
+            )
         case .lost(let reason):
-            self.init(status: wasStopped ? .killed : .failed, reason: reason)
+            self.init(status: wasStopped ? .killed : .failed, kind: wasStopped ? .stopped : .lost, reason: reason)
+        }
+    }
+}
+
+extension FailureKind {
+    fileprivate init(_ end: ProcessEnd) {
+        if end.supervisionFailure != nil {
+            self = .lost
+        } else if case .signaled = end.termination {
+            self = .signal
+        } else {
+            self = .exit
         }
     }
 }

@@ -5,20 +5,30 @@ package import Projects
 import SystemPackage
 package import Tracking
 
-/// Everything that can be known of a launch without creating a run: what `--dry-run` shows.
-package struct PreparedLaunch: Sendable {
-    package var request: RunRequest
-    package var backend: any Backend
+/// A project whose files are on this machine and whose MLproject file has been read.
+package struct LoadedProject: Sendable {
     package var uri: ProjectURI
     /// The project's folder on this machine; a temporary one lives as long as this value.
     package var checkout: Checkout
     package var project: Project
-    package var entryPoint: EntryPoint
-    package var resolution: ParameterResolution
     /// Version control's view of the folder of a project that is run in place.
     package var source: SourceState?
+}
+
+/// Everything that can be known of a launch without creating a run: what `--dry-run` shows.
+package struct PreparedLaunch: Sendable {
+    package var request: RunRequest
+    package var backend: any Backend
+    package var loaded: LoadedProject
+    package var entryPoint: EntryPoint
+    package var resolution: ParameterResolution
     package var environmentChoice: EnvironmentChoice
     package var environmentPlan: EnvironmentPlan?
+
+    package var uri: ProjectURI { loaded.uri }
+    package var checkout: Checkout { loaded.checkout }
+    package var project: Project { loaded.project }
+    package var source: SourceState? { loaded.source }
 
     /// With their raw values, as they are logged.
     package var parameters: [ResolvedParameter] { resolution.parameters }
@@ -72,6 +82,42 @@ package struct PreparedLaunch: Sendable {
         if checkout.git == nil, source?.isDirty == true { tags.append(Tag(WellKnownTag.gitDirty, "true")) }
         if let parent = parentRunID { tags.append(Tag(WellKnownTag.parentRunID, parent)) }
         if let environment = environmentTag { tags.append(Tag(WellKnownTag.projectEnvironment, environment)) }
-        return tags
+        return tags + request.tags
+    }
+
+    // MARK: What the backend is told
+
+    /// The project's container and what the user said about it; nil when the backend needs none and nobody named an image.
+    package var container: ContainerRequest? {
+        var declared: DockerEnvironment?
+        if case .docker(let environment) = project.environment { declared = environment }
+        guard backend.runsContainers || declared != nil || request.image != nil else { return nil }
+        return ContainerRequest(
+            image: request.image ?? declared?.image, volumes: declared?.volumes ?? [],
+            variables: declared?.variables ?? [], buildsImage: request.buildsImage, options: request.containerOptions,
+            allowsMounts: request.allowsMounts, allowsHostVariables: request.allowsHostVariables)
+    }
+
+    package var jobSource: JobSource {
+        let isDirty = checkout.git == nil && source?.isDirty != false
+        return JobSource(
+            projectFolder: checkout.root, repositoryURL: repositoryURL, commit: isDirty ? nil : commit,
+            subdirectory: subdirectory, isFetched: !uri.isFolder)
+    }
+
+    /// The project's folder inside its repository.
+    private var subdirectory: RelativePath {
+        let base = checkout.git?.folder ?? source?.workTree ?? checkout.root
+        guard let base = resolvedPath(base), var rest = resolvedPath(checkout.root), rest.removePrefix(base) else {
+            return .root
+        }
+        return (try? RelativePath(rest.string)) ?? .root
+    }
+
+    func prospectiveJob(report: @escaping @Sendable (LaunchEvent) -> Void) -> ProspectiveJob {
+        ProspectiveJob(
+            projectName: project.name, entryPoint: entryPoint.name, container: container,
+            resources: request.resources, source: jobSource, environment: request.environment,
+            workingDirectory: request.workingDirectory, report: report)
     }
 }

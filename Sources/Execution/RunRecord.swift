@@ -44,11 +44,16 @@ package struct RunOutcome: Sendable, Hashable {
     package var status: RunStatus
     /// Why it did not finish; nil for a finished run.
     package var reason: String?
+    /// The reason in one word; nil for a finished run.
+    package var kind: FailureKind?
     /// What the process tree did and used; nil when nothing was started.
     package var end: ProcessEnd?
+    /// What else the end is recorded with.
+    package var additionalTags: [Tag] = []
 
-    package init(status: RunStatus, reason: String? = nil, end: ProcessEnd? = nil) {
+    package init(status: RunStatus, kind: FailureKind? = nil, reason: String? = nil, end: ProcessEnd? = nil) {
         self.status = status
+        self.kind = kind
         self.reason = reason
         self.end = end
     }
@@ -59,19 +64,20 @@ package struct RunOutcome: Sendable, Hashable {
     var tags: [Tag] {
         var tags: [Tag] = []
         if let reason { tags.append(Tag(WellKnownTag.failureReason, String(reason.prefix(4000)))) }
+        if let kind { tags.append(Tag(WellKnownTag.failureKind, kind.rawValue)) }
         if let end { tags += end.tags }
-        return tags
+        return tags + additionalTags
     }
 }
 
 extension ProcessEnd {
     /// `1.234` seconds, `12345678` bytes: plain numbers, so that they can be compared and read by anything.
     fileprivate var tags: [Tag] {
-        var tags = [
-            Tag("swiftflow.wall_seconds", wallTime.secondsText),
-            Tag("swiftflow.cpu_seconds", (userTime + systemTime).secondsText),
-            Tag("swiftflow.peak_memory_bytes", "\(peakMemory)"),
-        ]
+        var tags = [Tag("swiftflow.wall_seconds", wallTime.secondsText)]
+        if let usage {
+            tags.append(Tag("swiftflow.cpu_seconds", usage.processorTime.secondsText))
+            tags.append(Tag("swiftflow.peak_memory_bytes", "\(usage.peakMemory)"))
+        }
         switch termination {
         case .exited(let code): tags.append(Tag("swiftflow.exit_code", "\(code)"))
         case .signaled(let signal): tags.append(Tag("swiftflow.signal", signalName(signal)))

@@ -1,4 +1,5 @@
 package import SystemPackage
+package import Tracking
 
 /// What the user asked to run, as given: nothing in it has been looked at yet.
 package struct RunRequest: Sendable {
@@ -26,6 +27,21 @@ package struct RunRequest: Sendable {
     package var workingDirectory: FilePath
     /// Whether the command reads the runner's standard input instead of `/dev/null`.
     package var inheritsStandardInput: Bool
+    /// The job's name in the backend; nil for one made from the run's id.
+    package var jobName: String?
+    /// The image to run in, instead of the one the project names.
+    package var image: String?
+    package var buildsImage = false
+    package var containerOptions: [ContainerRequest.Option] = []
+    package var allowsMounts = false
+    package var allowsHostVariables = false
+    package var resources = ResourceRequest()
+    /// Variables of the job itself, beside the caller's environment; a container gets these too.
+    package var variables: [String: String] = [:]
+    /// Tags of the run beside those every project's run has.
+    package var tags: [Tag] = []
+    /// Called when the command has ended and before the end is recorded: it may turn a success into a failure, and add tags.
+    package var conclude: (@Sendable (RunInfo, RunOutcome) async -> RunOutcome)?
     /// How long an ended run may take to obey TERM before it is killed.
     package var grace: Duration
 

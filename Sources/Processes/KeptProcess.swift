@@ -182,8 +182,7 @@ final class KeptProcess: RunningProcess, Sendable {
         note(supervisionFailure: reason)
         report(
             ProcessEnd(
-                termination: .signaled(signal: SIGKILL), wallTime: SuspendingClock.now - started, userTime: .zero,
-                systemTime: .zero, peakMemory: 0))
+                termination: .signaled(signal: SIGKILL), wallTime: SuspendingClock.now - started, usage: nil))
     }
 
     func outputIsClosed() {
@@ -219,9 +218,10 @@ extension ProcessEnd {
     fileprivate init(_ event: swiftflow_keeper_event) {
         self.init(
             termination: event.signal != 0 ? .signaled(signal: event.signal) : .exited(code: event.exit_code),
-            wallTime: .nanoseconds(event.wall_nanoseconds), userTime: .microseconds(event.user_microseconds),
-            systemTime: .microseconds(event.system_microseconds),
-            peakMemory: event.peak_kibibytes.multipliedReportingOverflow(by: 1_024).partialValue,
+            wallTime: .nanoseconds(event.wall_nanoseconds),
+            usage: ResourceUsage(
+                userTime: .microseconds(event.user_microseconds), systemTime: .microseconds(event.system_microseconds),
+                peakMemory: event.peak_kibibytes.multipliedReportingOverflow(by: 1_024).partialValue),
             leftDescendants: event.left_descendants != 0)
         if event.survivors > 0 {
             supervisionFailure =

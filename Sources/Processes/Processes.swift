@@ -78,11 +78,8 @@ package struct ProcessEnd: Sendable, Hashable {
     package var termination: Termination
     /// From start to the end of the first process, by the monotonic clock.
     package var wallTime: Duration
-    /// Processor time of the whole tree.
-    package var userTime: Duration
-    package var systemTime: Duration
-    /// Largest resident set of any process of the tree, in bytes.
-    package var peakMemory: Int64
+    /// What the whole tree used; nil where nobody can tell, as of a command in a container.
+    package var usage: ResourceUsage?
     /// Whether descendants had to be ended after the first process was gone.
     package var leftDescendants: Bool
     /// What went wrong with the supervision: it was killed and so the process with it, or some of the tree cannot be ended.
@@ -93,17 +90,31 @@ package struct ProcessEnd: Sendable, Hashable {
     package var isSuccess: Bool { termination == .exited(code: 0) && supervisionFailure == nil }
 
     package init(
-        termination: Termination, wallTime: Duration, userTime: Duration, systemTime: Duration, peakMemory: Int64,
-        leftDescendants: Bool = false, supervisionFailure: String? = nil
+        termination: Termination, wallTime: Duration, usage: ResourceUsage?, leftDescendants: Bool = false,
+        supervisionFailure: String? = nil
     ) {
         self.termination = termination
         self.wallTime = wallTime
-        self.userTime = userTime
-        self.systemTime = systemTime
-        self.peakMemory = peakMemory
+        self.usage = usage
         self.leftDescendants = leftDescendants
         self.supervisionFailure = supervisionFailure
     }
+}
+
+/// What a process tree used.
+package struct ResourceUsage: Sendable, Hashable {
+    package var userTime: Duration
+    package var systemTime: Duration
+    /// Largest resident set of any process of the tree, in bytes.
+    package var peakMemory: Int64
+
+    package init(userTime: Duration, systemTime: Duration, peakMemory: Int64) {
+        self.userTime = userTime
+        self.systemTime = systemTime
+        self.peakMemory = peakMemory
+    }
+
+    package var processorTime: Duration { userTime + systemTime }
 }
 
 /// Starts processes whose whole trees end with the runner, for whatever reason the runner ends.

@@ -19,9 +19,16 @@ package struct CommandTemplate: Sendable {
     private let entryPoint: String
     private let location: SourceLocation?
 
-    /// - Parameter known: the declared parameters.
-    package init(parsing text: String, entryPoint: String, known: [String], location: SourceLocation? = nil) {
-        var parser = TemplateParser(text: text, entryPoint: entryPoint, known: known, location: location)
+    /// - Parameters:
+    ///   - known: the declared parameters.
+    ///   - otherBracesAreLiteral: whether only `{name}` of a declared parameter means something.
+    package init(
+        parsing text: String, entryPoint: String, known: [String], location: SourceLocation? = nil,
+        otherBracesAreLiteral: Bool = false
+    ) {
+        var parser = TemplateParser(
+            text: text, entryPoint: entryPoint, known: known, location: location,
+            otherBracesAreLiteral: otherBracesAreLiteral)
         parser.parse()
         problems = parser.problems
         pieces = parser.pieces

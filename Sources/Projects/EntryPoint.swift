@@ -14,6 +14,8 @@ package struct EntryPoint: Sendable {
     package enum Command: Sendable, Hashable {
         /// The text of `command:`, with `{name}` placeholders.
         case template(String, location: SourceLocation?)
+        /// The text of a pipeline step's `command:`: `{name}` of a declared parameter is a placeholder, every other brace literal.
+        case inline(String, location: SourceLocation?)
         /// Shell text made by us, in which braces mean nothing: a script that is run as an entry point.
         case script(String)
     }
@@ -48,6 +50,10 @@ package struct EntryPoint: Sendable {
         switch command {
         case .template(let text, let location):
             CommandTemplate(parsing: text, entryPoint: name, known: parameters.map(\.name), location: location)
+        case .inline(let text, let location):
+            CommandTemplate(
+                parsing: text, entryPoint: name, known: parameters.map(\.name), location: location,
+                otherBracesAreLiteral: true)
         case .script(let text): CommandTemplate(literal: text, entryPoint: name)
         case nil: nil
         }

@@ -1,6 +1,6 @@
 import Files
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A path inside a project as people write it: like `RelativePath`, but `./` in front is allowed.
 func relativePath(typed text: String) -> RelativePath? {
@@ -10,7 +10,7 @@ func relativePath(typed text: String) -> RelativePath? {
 }
 
 /// The path with all links followed; `nil` if it names nothing.
-func resolvedPath(_ path: FilePath) -> FilePath? {
+package func resolvedPath(_ path: FilePath) -> FilePath? {
     unsafe path.withPlatformString { text in
         guard let resolved = unsafe realpath(text, nil) else { return nil }
         defer { unsafe free(resolved) }

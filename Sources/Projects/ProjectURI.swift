@@ -23,6 +23,11 @@ package struct ProjectURI: Sendable, Hashable {
     /// The folder inside the location that is the project.
     package let subdirectory: RelativePath
 
+    /// Whether the project is a folder of this machine, whose author is the user.
+    package var isFolder: Bool {
+        if case .folder = location { true } else { false }
+    }
+
     /// The URI for messages and tags.
     package var redactedText: String { redactedURL(text) }
 

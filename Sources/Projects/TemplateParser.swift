@@ -8,19 +8,28 @@ struct TemplateParser {
     private let entryPoint: String
     private let known: [String]
     private let location: SourceLocation?
+    private let otherBracesAreLiteral: Bool
     private var literal = ""
     private var index = 0
 
-    init(text: String, entryPoint: String, known: [String], location: SourceLocation?) {
+    /// - Parameter otherBracesAreLiteral: whether only `{name}` of a known name means something, as in a pipeline's `command:`.
+    init(
+        text: String, entryPoint: String, known: [String], location: SourceLocation?,
+        otherBracesAreLiteral: Bool = false
+    ) {
         characters = Array(text)
         self.entryPoint = entryPoint
         self.known = known
         self.location = location
+        self.otherBracesAreLiteral = otherBracesAreLiteral
     }
 
     mutating func parse() {
         while index < characters.count {
             switch characters[index] {
+            case "{" where otherBracesAreLiteral && knownName == nil, "}" where otherBracesAreLiteral:
+                literal.append(characters[index])
+                index += 1
             case "{" where next == "{", "}" where next == "}":
                 literal.append(characters[index])
                 index += 2
@@ -38,6 +47,13 @@ struct TemplateParser {
 
     private var next: Character? {
         index + 1 < characters.count ? characters[index + 1] : nil
+    }
+
+    /// The known parameter that the brace at the index encloses.
+    private var knownName: String? {
+        guard let end = characters[index...].firstIndex(of: "}") else { return nil }
+        let field = String(characters[(index + 1)..<end])
+        return known.contains(field) ? field : nil
     }
 
     private mutating func placeholder() {

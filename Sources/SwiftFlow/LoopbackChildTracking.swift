@@ -1,3 +1,4 @@
+import Diagnostics
 import Execution
 import Server
 import SystemPackage
@@ -10,7 +11,14 @@ struct LoopbackChildTracking: ChildTracking {
     /// Artifacts are served from `mlruns` and `mlartifacts` in it, MLflow's own names, and from nowhere else.
     let workingDirectory: FilePath
 
-    func open() async throws -> ChildTrackingAccess {
+    func open(for reach: TrackingReach) async throws -> ChildTrackingAccess {
+        if case .none(let reason) = reach {
+            throw InvalidInput(
+                "the run's store is a file of this machine, which its job cannot reach: \(reason)",
+                remedy:
+                    "start 'swiftflow server' where the job can reach it, and set MLFLOW_TRACKING_URI to its address"
+            )
+        }
         let roots = ArtifactRoots(
             served: workingDirectory.appending("mlartifacts"), local: [workingDirectory.appending("mlruns")])
         let endpoint = try TrackingEndpoint(

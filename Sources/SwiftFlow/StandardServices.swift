@@ -64,6 +64,7 @@ package final class StandardServices: Sendable {
                 childTracking: childTracking, checkoutSources: projects.sources,
                 sourceState: { await projects.sourceState(of: $0) },
                 download: { uri, folder in try await artifacts.download(uri, into: folder) }, runner: .current,
+                artifactFolder: { localFolder(ofArtifactURI: $0.artifactURI) },
                 logFolder: { try logs.folder(of: $0) }, keepLog: { try await logs.keep($0, of: $1) },
                 receiveOutput: receiveOutput, observe: observe))
     }

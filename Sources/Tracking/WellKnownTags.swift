@@ -27,6 +27,10 @@ package enum WellKnownTag {
     package static let runner = "swiftflow.runner"
     /// Ours, on a run that did not finish: why.
     package static let failureReason = "swiftflow.failure"
+    /// Ours, beside it: the same in one word that a search can compare.
+    package static let failureKind = "swiftflow.reason"
+    /// Ours: what finds a submitted job again after its runner died.
+    package static let jobHandle = "swiftflow.handle"
 }
 
 /// Values of the tag `mlflow.source.type`.

@@ -52,8 +52,8 @@ import Tracking
     private func end(_ code: Int32) -> JobEnd {
         .ended(
             ProcessEnd(
-                termination: .exited(code: code), wallTime: .seconds(2), userTime: .seconds(1), systemTime: .zero,
-                peakMemory: 1 << 20))
+                termination: .exited(code: code), wallTime: .seconds(2),
+                usage: ResourceUsage(userTime: .seconds(1), systemTime: .zero, peakMemory: 1 << 20)))
     }
 
     @Test func `a finished command makes a finished run with what it used`() async throws {
@@ -80,6 +80,52 @@ import Tracking
             request())
         #expect(result.status == .failed)
         #expect(result.outcome.reason == "the cluster is full")
+    }
+
+    @Test func `what follows the command may turn its success into a failure, and is recorded`() async throws {
+        var request = request()
+        request.conclude = { run, outcome in
+            var outcome = outcome
+            guard outcome.isSuccess else { return outcome }
+            outcome.status = .failed
+            outcome.kind = .missingOutput
+            outcome.reason = "output 'model' of \(run.runID) is missing"
+            outcome.additionalTags = [Tag("swiftflow.node", "train")]
+            return outcome
+        }
+        let result = try await launcher(ScriptedBackend { _ in end(0) }).run(request)
+        let tags = try await store.run(id: result.run.runID).data
+        #expect(result.status == .failed)
+        #expect(tags.tag(WellKnownTag.failureKind) == "missing_output")
+        #expect(tags.tag("swiftflow.node") == "train")
+    }
+
+    @Test func `many runs share a project that was read once`() async throws {
+        let backend = ScriptedBackend { _ in end(0) }
+        let launcher = launcher(backend)
+        let loaded = try await launcher.load(request())
+        try folder.directory.writeFile(RelativePath("MLproject"), Array("this is no longer read: [".utf8))
+        var entryPoint = try loaded.project.entryPoint(named: "main")
+        entryPoint.command = .inline("awk '{print $1}' {n}", location: nil)
+        for number in ["1", "2"] {
+            var request = request([("n", number)])
+            request.jobName = "step-\(number)"
+            request.variables = ["OWN": number]
+            let result = try await launcher.run(launcher.prepare(request, in: loaded, entryPoint: entryPoint))
+            #expect(result.isSuccess)
+        }
+        #expect(backend.jobs.map(\.name) == ["step-1", "step-2"])
+        #expect(backend.jobs.map(\.command) == ["awk '{print $1}' 1", "awk '{print $1}' 2"])
+        #expect(backend.jobs.map { $0.environment["OWN"] } == ["1", "2"])
+        #expect(backend.jobs.map { $0.ownVariables["USER"] } == [nil, nil])
+        #expect(backend.jobs.map { $0.ownVariables["MLFLOW_RUN_ID"] } == backend.jobs.map(\.run.runID))
+    }
+
+    @Test func `what finds a job again is recorded with its run`() async throws {
+        let store = store
+        let backend = ScriptedBackend(handle: "container-1") { _ in end(0) }
+        let result = try await launcher(backend).run(request())
+        #expect(try await store.run(id: result.run.runID).data.tag(WellKnownTag.jobHandle) == "container-1")
     }
 
     @Test func `a lost job is failed with the reason`() async throws {
@@ -161,7 +207,12 @@ private final class ScriptedBackend: Backend {
     private let script: @Sendable (Job) async throws -> JobEnd
     private let state = Mutex<(jobs: [Job], isCancelled: Bool)>(([], false))
 
-    init(waitsForCancel: Bool = false, _ script: @escaping @Sendable (Job) async throws -> JobEnd) {
+    private let handle: String?
+
+    init(
+        waitsForCancel: Bool = false, handle: String? = nil, _ script: @escaping @Sendable (Job) async throws -> JobEnd
+    ) {
+        self.handle = handle
         self.waitsForCancel = waitsForCancel
         self.script = script
     }
@@ -173,7 +224,9 @@ private final class ScriptedBackend: Backend {
         let end = try await script(job)
         state.withLock { $0.jobs.append(job) }
         let (cancelled, continuation) = AsyncStream<Void>.makeStream()
-        return ScriptedJob(end: end, cancelled: waitsForCancel ? cancelled : nil) { [weak self] in
+        return ScriptedJob(
+            handle: handle, end: end, cancelled: waitsForCancel ? cancelled : nil
+        ) { [weak self] in
             self?.state.withLock { $0.isCancelled = true }
             continuation.finish()
         }
@@ -181,6 +234,7 @@ private final class ScriptedBackend: Backend {
 }
 
 private struct ScriptedJob: SubmittedJob {
+    let handle: String?
     let end: JobEnd
     let cancelled: AsyncStream<Void>?
     let onCancel: @Sendable () -> Void

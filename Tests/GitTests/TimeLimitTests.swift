@@ -224,7 +224,7 @@ private struct MeasuringStarter: ProcessStarter {
 
         func wait() async -> ProcessEnd {
             let end = await base.wait()
-            peaks.add(end.peakMemory)
+            peaks.add(end.usage?.peakMemory ?? 0)
             return end
         }
     }

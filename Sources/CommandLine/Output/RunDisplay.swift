@@ -50,7 +50,10 @@ struct RunDisplay: Sendable {
     private func showEnd(_ result: RunResult) {
         let id = result.run.runID
         let used = result.outcome.end.map { end in
-            " in \(end.wallTime.secondsText) s (cpu \((end.userTime + end.systemTime).secondsText) s, peak memory \(end.peakMemory >> 20) MiB)"
+            let usage = end.usage.map { usage in
+                " (cpu \(usage.processorTime.secondsText) s, peak memory \(usage.peakMemory >> 20) MiB)"
+            }
+            return " in \(end.wallTime.secondsText) s\(usage ?? "")"
         }
         if result.isSuccess {
             Messages.note(Terminal.messages.styled("=== Run (ID '\(id)') succeeded ===", .green) + (used ?? ""))
@@ -101,7 +104,7 @@ private struct ResultReport: Encodable {
         case nil: (exitCode, signal) = (nil, nil)
         }
         wallSeconds = end?.wallTime.secondsText
-        cpuSeconds = end.map { ($0.userTime + $0.systemTime).secondsText }
-        peakMemoryBytes = end?.peakMemory
+        cpuSeconds = end?.usage?.processorTime.secondsText
+        peakMemoryBytes = end?.usage?.peakMemory
     }
 }
