@@ -99,7 +99,8 @@ let package = Package(
             "RemoteStore",
             ["Artifacts", "Diagnostics", "Files", "JSON", "Tracking", nioCore, nioHTTP1, systemPackage]),
         module(
-            "Projects", ["Diagnostics", "Documents", "Files", "Git", "Artifacts", "CZlib", systemPackage]),
+            "Projects",
+            ["Diagnostics", "Documents", "Files", "Processes", "Git", "Artifacts", "CZlib", systemPackage]),
         module("Environments", ["Diagnostics", "Documents", "Files", "Processes", "CLinux", crypto, systemPackage]),
         module(
             "Execution",
@@ -159,7 +160,7 @@ let package = Package(
             ]),
         tests(
             "Projects", resources: [.copy("Golden")],
-            ["Projects", "Documents", "Artifacts", "Git", "Files", "TestSupport", systemPackage]),
+            ["Projects", "Documents", "Artifacts", "Git", "Files", "Processes", "TestSupport", systemPackage]),
         tests(
             "Environments", resources: [.copy("Golden")],
             ["Environments", "Diagnostics", "Documents", "Processes", "Files", "TestSupport", systemPackage]),

@@ -1,3 +1,4 @@
+import Processes
 import SystemPackage
 
 /// What `bin/activate` of a virtual environment does to its caller, so that no shell has to source it.
@@ -59,18 +60,4 @@ struct VirtualActivation: Sendable, Equatable {
         guard prompt.isThere, disabled.isThere, let shellPrompt = shell.text else { return nil }
         self.init(prompt: prompt.text, promptWhenDisabled: disabled.text, shellPrompt: shellPrompt)
     }
-}
-
-/// Text as one word of a POSIX shell, quoted only if it has to be (as Python's `shlex.quote` does).
-func shellQuoted(_ text: String) -> String {
-    let isSafe = text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "_@%+=:,./-".utf8.contains(byte)
-        }
-    }
-    if isSafe, !text.isEmpty { return text }
-    return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\"'\"'") + "'"
 }

@@ -1,3 +1,4 @@
+import Diagnostics
 import Files
 package import GitMessages
 import Processes
@@ -93,19 +94,12 @@ struct GitWorkerProcess: Sendable {
 
 /// Finds `swiftflow-git`: named in `SWIFTFLOW_GIT`, else beside the running program, else in `../libexec/swiftflow`.
 package func workerProgram(_ environment: [String: String]) throws(GitFailure) -> FilePath {
-    var candidates: [String] = []
-    if let named = environment["SWIFTFLOW_GIT"], !named.isEmpty {
-        candidates = [named]
-    } else if let folder = Optional(runningExecutable().removingLastComponent()) {
-        candidates = ["\(folder)/swiftflow-git", "\(folder)/../libexec/swiftflow/swiftflow-git"]
+    do throws(ProcessError) {
+        return try companionProgram("swiftflow-git", variable: "SWIFTFLOW_GIT", value: environment["SWIFTFLOW_GIT"])
+    } catch {
+        let finding = error.diagnostics.first
+        throw GitFailure(.worker, finding?.message ?? "cannot find 'swiftflow-git'", remedy: finding?.remedy)
     }
-    for candidate in candidates where candidate.hasPrefix("/") {
-        if let found = findExecutable(candidate, searchPath: nil) { return found }
-    }
-    throw GitFailure(
-        .worker,
-        "the program 'swiftflow-git' was not found (looked for \(candidates.map { "'\($0)'" }.joined(separator: ", ")))",
-        remedy: "install it beside 'swiftflow', or name it in SWIFTFLOW_GIT")
 }
 
 /// Takes in the worker's lines on one task and keeps what matters.

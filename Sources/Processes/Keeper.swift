@@ -64,25 +64,36 @@ package final class Keeper: ProcessStarter, Sendable {
 
     /// Finds the keeper's program.
     package static func locate() throws(ProcessError) -> FilePath {
-        if let path = environmentVariable("SWIFTFLOW_KEEPER"), !path.isEmpty {
-            guard let found = findExecutable(path.contains("/") ? path : "./\(path)", searchPath: nil) else {
-                throw ProcessError(
-                    "SWIFTFLOW_KEEPER names '\(path)', which is not a program", remedy: "correct or unset the variable")
-            }
-            return found
-        }
-        let folder = runningExecutable().removingLastComponent()
-        let places = [
-            folder.appending("swiftflow-keeper"),
-            folder.removingLastComponent().appending("libexec/swiftflow/swiftflow-keeper"),
-        ]
-        for place in places {
-            if let found = findExecutable(place.string, searchPath: nil) { return found }
-        }
-        throw ProcessError(
-            "cannot find 'swiftflow-keeper', neither as '\(places[0])' nor as '\(places[1])'",
-            remedy: "install swiftflow again, or set SWIFTFLOW_KEEPER to its path")
+        try companionProgram(
+            "swiftflow-keeper", variable: "SWIFTFLOW_KEEPER", value: environmentVariable("SWIFTFLOW_KEEPER"))
     }
+}
+
+/// Finds a program that is installed with this one: beside it, or in `../libexec/swiftflow`.
+///
+/// - Parameters:
+///   - variable: the environment variable that names another place, for messages.
+///   - value: what it says; empty or nil leaves the standard places.
+package func companionProgram(
+    _ name: String, variable: String, value: String?
+) throws(ProcessError) -> FilePath {
+    if let path = value, !path.isEmpty {
+        guard let found = findExecutable(path.contains("/") ? path : "./\(path)", searchPath: nil) else {
+            throw ProcessError(
+                "\(variable) names '\(path)', which is not a program", remedy: "correct or unset the variable")
+        }
+        return found
+    }
+    let folder = runningExecutable().removingLastComponent()
+    let places = [
+        folder.appending(name), folder.removingLastComponent().appending("libexec/swiftflow").appending(name),
+    ]
+    for place in places {
+        if let found = findExecutable(place.string, searchPath: nil) { return found }
+    }
+    throw ProcessError(
+        "cannot find '\(name)', neither as '\(places[0])' nor as '\(places[1])'",
+        remedy: "install swiftflow again, or set \(variable) to its path")
 }
 
 /// The file this program runs from.

@@ -1,4 +1,5 @@
 package import Diagnostics
+import Processes
 
 /// The command of an entry point, with its `{name}` placeholders found and their places in the shell's grammar known.
 ///

@@ -1,5 +1,6 @@
 package import Diagnostics
 import Files
+import Processes
 import SystemPackage
 
 extension Project {

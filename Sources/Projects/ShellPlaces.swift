@@ -1,3 +1,5 @@
+import Processes
+
 /// Where a placeholder stands in the shell's grammar, and so which values may take its place.
 enum ShellPlace: Sendable, Hashable {
     /// A quoted value is one word, whatever it holds.

@@ -5,7 +5,7 @@ package func shellQuoted(_ text: String) -> String {
 }
 
 /// Characters that mean nothing to a shell anywhere: `[A-Za-z0-9_@%+=:,./-]`.
-func isShellSafe(_ byte: UInt8) -> Bool {
+package func isShellSafe(_ byte: UInt8) -> Bool {
     switch byte {
     case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
     default: "_@%+=:,./-".utf8.contains(byte)
@@ -13,6 +13,6 @@ func isShellSafe(_ byte: UInt8) -> Bool {
 }
 
 /// Whether a value stays harmless even where quoting cannot protect it: the safe characters and spaces.
-func isHarmlessInsideQuotes(_ text: String) -> Bool {
+package func isHarmlessInsideQuotes(_ text: String) -> Bool {
     text.utf8.allSatisfy { isShellSafe($0) || $0 == UInt8(ascii: " ") }
 }
