@@ -2,6 +2,15 @@ import Diagnostics
 import Files
 import SystemPackage
 
+/// The environment of this program, with the variables of an `--env-file` where it has none of that name.
+func environmentWithFile(_ file: String?) throws -> [String: String] {
+    let environment = processEnvironment()
+    guard let file else { return environment }
+    let loaded = try EnvironmentFile(contentsOf: FilePath(file), over: environment)
+    Messages.note("Loaded environment variables from: \(file)")
+    return environment.merging(loaded.variables) { existing, _ in existing }
+}
+
 /// Variables from an `--env-file`, read as python-dotenv reads them: `export`, quotes, comments and `${NAME}` are understood.
 struct EnvironmentFile {
     let variables: [String: String]

@@ -2,6 +2,7 @@ import ArgumentParser
 import Diagnostics
 import Glibc
 import Processes
+import Server
 
 /// The `swiftflow` program: parses the command line, runs one verb, and maps every outcome to an exit code.
 ///
@@ -17,7 +18,7 @@ struct Swiftflow: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self,
-            CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self,
+            CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self, ServerCommand.self,
         ])
 
     @Option(
@@ -53,7 +54,7 @@ struct Swiftflow: AsyncParsableCommand {
             return isHelp ? 0 : 2
         }
         Messages.show(error)
-        return error is UsageError ? 2 : 1
+        return error is UsageError || error is ListenError ? 2 : 1
     }
 }
 

@@ -2,6 +2,11 @@
 package struct UsageError: ExplainedError {
     package let diagnostics: [Diagnostic]
 
+    /// - Parameter diagnostics: every mistake that was found; at least one.
+    package init(_ diagnostics: [Diagnostic]) {
+        self.diagnostics = diagnostics
+    }
+
     package init(_ message: String, remedy: String? = nil) {
         diagnostics = [Diagnostic(.error, message, remedy: remedy)]
     }

@@ -40,6 +40,21 @@ package struct ServerSettings: Sendable {
     package var modelSourcePattern: String?
     /// Nil: connections are not encrypted.
     package var tls: TLSFiles?
+    /// Nil: the API begins at the root.
+    package var staticPrefix: StaticPrefix?
+    /// The value of `X-Frame-Options`; nil leaves the header out.
+    package var frameOptions: String? = "SAMEORIGIN"
+    /// More connections than this at once are answered 503.
+    package var connectionLimit: Int {
+        get { limits.connections }
+        set { limits.connections = newValue }
+    }
+    /// Requests with a larger message are refused unread; artifacts are not messages.
+    package var messageLimit = 16 << 20
+    /// Artifacts larger than this are refused; nil takes whatever the disk holds.
+    package var artifactLimit: Int64?
+    /// Called when a request has failed through no fault of its client.
+    package var noteFault: @Sendable () -> Void = {}
     var limits = ConnectionLimits()
 
     package init(
@@ -54,14 +69,19 @@ package struct ServerSettings: Sendable {
         self.allowedOrigins = allowedOrigins
     }
 
-    func makeRouteTable(for store: any TrackingStore) -> RouteTable {
+    /// - Parameter store: nil for a server of artifacts alone.
+    func makeRouteTable(for store: (any TrackingStore)?) -> RouteTable {
+        let proxy = ArtifactProxyRoutes(roots: artifactRoots, uploadLimit: artifactLimit)
+        guard let store else {
+            return RouteTable([proxy, ServerInfoRoutes(), LandingRoutes(), ArtifactsOnlyRoutes()])
+        }
         let stores = ServedStores(store)
         let sourceRules = ModelSourceRules(stores: stores, pattern: modelSourcePattern)
         var providers: [any RouteProvider] = [
             ExperimentRoutes(store: store), RunRoutes(store: store), LoggingRoutes(store: store),
             InputRoutes(store: store), MetricRoutes(store: store), ModelHistoryRoutes(store: store),
             ArtifactRoutes(stores: stores, roots: artifactRoots, sourceRules: sourceRules),
-            ArtifactProxyRoutes(roots: artifactRoots), ServerInfoRoutes(),
+            proxy, ServerInfoRoutes(), LandingRoutes(),
         ]
         if let loggedModels = stores.loggedModels { providers.append(LoggedModelRoutes(store: loggedModels)) }
         if let registry = stores.registry {
@@ -71,11 +91,11 @@ package struct ServerSettings: Sendable {
         return RouteTable(providers)
     }
 
-    func makeResponder(for store: any TrackingStore, address: String, port: Int) -> TrackingResponder {
+    func makeResponder(for store: (any TrackingStore)?, address: String, port: Int) -> TrackingResponder {
         TrackingResponder(
             table: makeRouteTable(for: store),
             hosts: HostRules(
                 allowedHosts: allowedHosts, allowedOrigins: allowedOrigins, listeningOn: address, port: port),
-            credentials: credentials)
+            settings: self)
     }
 }

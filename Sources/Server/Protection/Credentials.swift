@@ -7,6 +7,8 @@ package enum Credentials: Sendable {
     case token(String)
     /// `Authorization: Basic …`, as clients send for `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`.
     case basic(username: String, password: String)
+    /// One of these; the names and passwords of several people, or a token beside them.
+    case anyOf([Credentials])
 
     /// 256 random bits as text, for a token nobody can guess.
     package static func makeToken() -> String {
@@ -33,6 +35,9 @@ package enum Credentials: Sendable {
                 return false
             }
             return Self.isEqualInConstantTime(decoded, "\(username):\(password)".utf8)
+        case .anyOf(let choices):
+            // All are tried, so that the time tells nothing of which one was right.
+            return choices.count { $0.accept(authorization) } > 0
         }
     }
 
@@ -41,6 +46,7 @@ package enum Credentials: Sendable {
         switch self {
         case .token: "Bearer realm=\"mlflow\""
         case .basic: "Basic realm=\"mlflow\""
+        case .anyOf(let choices): Set(choices.map(\.challenge)).sorted().joined(separator: ", ")
         }
     }
 

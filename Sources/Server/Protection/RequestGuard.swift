@@ -54,8 +54,11 @@ struct RequestGuard: Sendable {
 
 /// Headers of every answer: nothing we send is to be run, framed or guessed at by a browser.
 enum SecurityHeaders {
-    static func add(to headers: inout HTTPFields) {
+    private static let frameOptionsField = HTTPField.Name("X-Frame-Options") ?? .contentSecurityPolicy
+
+    static func add(to headers: inout HTTPFields, frameOptions: String?) {
         headers[.xContentTypeOptions] = "nosniff"
+        if let frameOptions { headers[frameOptionsField] = frameOptions }
         if headers[.contentSecurityPolicy] == nil {
             headers[.contentSecurityPolicy] = "sandbox; default-src 'none'"
         }

@@ -16,11 +16,10 @@ struct APIContext: RequestContext {
 
 /// A request on its way into a handler, with the few ways in which handlers look at it.
 struct APIRequest: Sendable {
-    /// A request body larger than this is refused unread (rule R11).
-    static let bodyLimit = 16 << 20
-
     let request: Request
     let context: APIContext
+    /// A message larger than this is refused unread (rule R11).
+    let messageLimit: Int
 
     /// A parameter of the route's path, decoded once.
     func pathParameter(_ name: String) throws(APIError) -> String {
@@ -52,12 +51,12 @@ struct APIRequest: Sendable {
     }
 
     private func body() async throws -> ByteBuffer {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.bodyLimit {
-            throw Self.tooLarge
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > messageLimit {
+            throw tooLarge
         }
         var collected: ByteBuffer?
         for try await var part in request.body {
-            guard (collected?.readableBytes ?? 0) + part.readableBytes <= Self.bodyLimit else { throw Self.tooLarge }
+            guard (collected?.readableBytes ?? 0) + part.readableBytes <= messageLimit else { throw tooLarge }
             if collected == nil {
                 collected = part
             } else {
@@ -67,9 +66,9 @@ struct APIRequest: Sendable {
         return collected ?? ByteBuffer()
     }
 
-    static var tooLarge: APIError {
+    private var tooLarge: APIError {
         APIError(
-            .invalidParameterValue, "The request body is larger than \(bodyLimit >> 20) MiB.", status: .contentTooLarge)
+            .invalidParameterValue, "The request body is larger than \(messageLimit) bytes.", status: .contentTooLarge)
     }
 
     /// An empty body and `null` are an empty message; text that holds JSON is read again, as old clients send it.

@@ -10,6 +10,8 @@ struct ArtifactProxyRoutes: RouteProvider {
     private static let prefix = "mlflow-artifacts/artifacts"
 
     let roots: ArtifactRoots
+    /// The most bytes an artifact may have; nil takes whatever the disk holds.
+    let uploadLimit: Int64?
 
     var routes: [Route] {
         let unsupported =
@@ -48,7 +50,7 @@ struct ArtifactProxyRoutes: RouteProvider {
     @Sendable private func upload(_ request: APIRequest) async throws -> Response {
         guard !request.request.uri.path.hasSuffix("/") else { throw APIError.invalidPath }
         let path = try request.artifactPath(after: "/artifacts/")
-        try await ArtifactReception(request: request.request, limit: nil).receive(
+        try await ArtifactReception(request: request.request, limit: uploadLimit).receive(
             into: ArtifactPlace(folder: try folder(), path: path))
         return Response(status: .ok)
     }

@@ -15,7 +15,7 @@ struct RouteTable: Sendable {
         Set(routes.filter { $0.access == .everybody }.map(\.path))
     }
 
-    func makeResponder() -> RouterResponder<APIContext> {
+    func makeResponder(messageLimit: Int) -> RouterResponder<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: UnknownRoutes(table: self))
         for route in routes {
@@ -23,10 +23,11 @@ struct RouteTable: Sendable {
             let isExact = !route.path.hasSuffix("**")
             router.on(RouterPath(route.path), method: route.method) { request, context in
                 // The router overlooks empty components; to MLflow a path with one is another path.
-                if isExact, request.uri.path.hasSuffix("/") || request.uri.path.contains("//") {
+                if isExact, route.path != "/", request.uri.path.hasSuffix("/") || request.uri.path.contains("//") {
                     throw APIError.endpointNotFound
                 }
-                return try await handler(APIRequest(request: request, context: context))
+                return try await handler(
+                    APIRequest(request: request, context: context, messageLimit: messageLimit))
             }
         }
         return router.buildResponder()

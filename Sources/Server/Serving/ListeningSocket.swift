@@ -29,6 +29,16 @@ package struct ListenError: ExplainedError {
     }
 }
 
+/// A port that is ours already, so that one in use is known before a store is opened or created for it.
+package struct ReservedPort: Sendable {
+    let socket: ListeningSocket
+
+    /// - Parameter port: 0 for any free one.
+    package init(address: String, port: Int) throws(ListenError) {
+        socket = try ListeningSocket.open(address: address, port: port)
+    }
+}
+
 /// A TCP socket that already accepts connections into the kernel's queue, though nobody serves them yet.
 ///
 /// Opening one takes microseconds and starts no thread. Whoever takes the descriptor closes it.

@@ -12,7 +12,7 @@ package import Tracking
 package struct TrackingServer: Service {
     package let address: String
     package let port: Int
-    private let store: any TrackingStore
+    private let store: (any TrackingStore)?
     private let settings: ServerSettings
     private let socket: ListeningSocket
     private let tls: TLSContext?
@@ -28,11 +28,17 @@ package struct TrackingServer: Service {
         store: any TrackingStore, address: String = "127.0.0.1", port: Int = 5000,
         settings: ServerSettings = ServerSettings(), threads: Int? = nil, logger: Logger = .silent
     ) throws {
-        if !Self.isLoopback(address), settings.allowedHosts.isEmpty {
-            throw InvalidInput(
-                "the address '\(address)' can be reached from other machines, and no host names are allowed",
-                remedy: "name the hosts under which clients reach the server with --allowed-hosts")
-        }
+        try Self.requireHosts(address, settings)
+        let port = try ReservedPort(address: address, port: port)
+        try self.init(store: store, on: port, settings: settings, threads: threads, logger: logger)
+    }
+
+    /// - Parameter store: nil for a server of artifacts alone.
+    package init(
+        store: (any TrackingStore)?, on port: ReservedPort, settings: ServerSettings, threads: Int? = nil,
+        logger: Logger = .silent
+    ) throws {
+        try Self.requireHosts(port.socket.address, settings)
         var settings = settings
         settings.limits.connections = min(settings.limits.connections, Self.raiseDescriptorLimit() - 64)
         self.settings = settings
@@ -40,15 +46,22 @@ package struct TrackingServer: Service {
         self.logger = logger
         self.threads = threads ?? System.coreCount
         tls = try settings.tls?.makeContext()
-        socket = try ListeningSocket.open(address: address, port: port)
-        self.address = address
-        self.port = socket.port
+        socket = port.socket
+        address = port.socket.address
+        self.port = port.socket.port
+    }
+
+    private static func requireHosts(_ address: String, _ settings: ServerSettings) throws(InvalidInput) {
+        guard !isLoopback(address), settings.allowedHosts.isEmpty else { return }
+        throw InvalidInput(
+            "the address '\(address)' can be reached from other machines, and no host names are allowed",
+            remedy: "name the hosts under which clients reach the server with --allowed-hosts")
     }
 
     /// Where clients on this machine find the server.
     package var uri: String {
         let host = address.contains(":") ? "[\(address)]" : address
-        return "\(tls == nil ? "http" : "https")://\(host):\(port)"
+        return "\(tls == nil ? "http" : "https")://\(host):\(port)\(settings.staticPrefix?.path ?? "")"
     }
 
     /// Serves until the task is cancelled or its service group shuts down; requests that have begun are finished, within ten seconds.
@@ -83,8 +96,9 @@ package struct TrackingServer: Service {
         try await serving.value
     }
 
-    static func isLoopback(_ address: String) -> Bool {
-        address == "localhost" || address == "::1" || address.hasPrefix("127.")
+    package static func isLoopback(_ address: String) -> Bool {
+        let isNumeric = address.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+        return address == "localhost" || address == "::1" || (isNumeric && address.hasPrefix("127."))
     }
 
     /// Lets the process have as many connections as it may; the soft limit is usually a thousand.
