@@ -37,22 +37,33 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
     package var message: String
     /// What to do about it, such as `did you mean 'entry_points'?`.
     package var remedy: String?
+    /// How many characters of the line are meant, from the location's column on.
+    package var length: Int?
 
     package init(
         _ severity: Severity, code: String? = nil, at location: SourceLocation? = nil, _ message: String,
-        remedy: String? = nil
+        remedy: String? = nil, length: Int? = nil
     ) {
         self.severity = severity
         self.code = code
         self.location = location
         self.message = message
         self.remedy = remedy
+        self.length = length
+    }
+
+    /// `error` or `warning`, with the code when it is one that can be looked up, such as `error P041`.
+    package var label: String {
+        guard let code, code.first?.isUppercase == true, code.dropFirst().allSatisfy(\.isNumber) else {
+            return severity.rawValue
+        }
+        return "\(severity.rawValue) \(code)"
     }
 
     /// The form `file:line:column: error: message; remedy`.
     package var description: String {
         var text = location.map { "\($0): " } ?? ""
-        text += "\(severity.rawValue): \(escapedForTerminal(message))"
+        text += "\(label): \(escapedForTerminal(message))"
         if let remedy { text += "; \(escapedForTerminal(remedy))" }
         return text
     }
