@@ -102,6 +102,8 @@ let package = Package(
             "Projects",
             ["Diagnostics", "Documents", "Files", "Processes", "Git", "Artifacts", "CZlib", systemPackage]),
         module("Environments", ["Diagnostics", "Documents", "Files", "Processes", "CLinux", crypto, systemPackage]),
+        module("Digests", ["Diagnostics", "Files", "CLinux", crypto, systemPackage]),
+        module("Pipelines", ["Diagnostics", "Documents", "Files", "JSON", "Projects", crypto, systemPackage]),
         module(
             "Execution",
             [
@@ -164,6 +166,13 @@ let package = Package(
         tests(
             "Environments", resources: [.copy("Golden")],
             ["Environments", "Diagnostics", "Documents", "Processes", "Files", "TestSupport", systemPackage]),
+        tests("Digests", ["Digests", "Diagnostics", "Files", "TestSupport", systemPackage]),
+        tests(
+            "Pipelines",
+            [
+                "Pipelines", "Diagnostics", "Documents", "Files", "JSON", "Processes", "Projects", "TestSupport",
+                systemPackage,
+            ]),
         tests("Tracking", ["Tracking", "Diagnostics"]),
         tests(
             "SQLiteStore",
