@@ -1,0 +1,68 @@
+package import Diagnostics
+package import Projects
+
+/// What is asked of a pipeline beside what its file says.
+package struct PlanRequest: Sendable, Hashable {
+    /// Params as given: text from the command line, values from a file or a parent pipeline.
+    package var params: [GivenValue] = []
+    /// The name of a pipeline that has none in its file: the project's, or the folder's.
+    package var defaultName = "pipeline"
+    package var part = PipelinePart()
+    package var maximumCells = 10_000
+
+    package init() {}
+
+    package struct GivenValue: Sendable, Hashable {
+        package enum Content: Sendable, Hashable {
+            /// To be read by the param's type.
+            case text(String)
+            case value(Value)
+        }
+
+        package var name: String
+        package var content: Content
+        /// Where it was given, if that is a file.
+        package var location: SourceLocation?
+
+        package init(_ name: String, _ content: Content, at location: SourceLocation? = nil) {
+            self.name = name
+            self.content = content
+            self.location = location
+        }
+    }
+}
+
+/// Which steps of a pipeline are wanted.
+package struct PipelinePart: Sendable, Hashable {
+    /// Only these.
+    package var only: [String] = []
+    /// This one and what follows from it.
+    package var from: [String] = []
+    /// This one and what it needs.
+    package var until: [String] = []
+    package var skip: [String] = []
+    /// Run even if reuse is possible.
+    package var force: [String] = []
+    package var forceAll = false
+    /// The run whose results stand in for steps that are left out.
+    package var using: String?
+
+    package init() {}
+
+    /// Whether some steps may be left out.
+    package var isPartial: Bool { !(only.isEmpty && from.isEmpty && until.isEmpty && skip.isEmpty) }
+}
+
+/// What a plan has to know and a pipeline's file cannot say; each answer may be missing, which checks less.
+package struct PlanSurroundings {
+    /// The project of a step, by `project` (nil: the file's folder) and `version`; nil when it cannot be read before the start.
+    package var project: (_ project: String?, _ version: String?) throws(InvalidInput) -> Project? = { _, _ in nil }
+    /// The plan of a nested pipeline with the given params (values known before the start).
+    package var nestedPlan: (_ pipeline: String, _ request: PlanRequest) throws(InvalidInput) -> Plan? = { _, _ in nil }
+    /// Backends that can be used; nil: any name may be one.
+    package var backends: [String]?
+    /// Whether something stands in for the results of a step that is left out of a partial run.
+    package var hasResult: (_ step: String) -> Bool = { _ in true }
+
+    package init() {}
+}
