@@ -129,7 +129,7 @@ let package = Package(
             name: "CommandLineTool",
             dependencies: [
                 "SwiftFlow", "Diagnostics", "Execution", "Files", "Processes", "Projects", "Environments", "Artifacts",
-                "Git", "Server", "SQLiteStore", "Tracking", "LocalBackend", argumentParser, systemPackage,
+                "Git", "Server", "SQLiteStore", "Tracking", "LocalBackend", argumentParser, logging, systemPackage,
             ],
             path: "Sources/CommandLine", swiftSettings: strict),
 

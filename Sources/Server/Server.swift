@@ -5,7 +5,7 @@ import Tracking
 /// From the socket inwards: `HTTPService` accepts connections and keeps clients to their limits (`Serving/`);
 /// `TrackingResponder` checks every request before it is routed (`Protection/`), finds its route (`Routes/`, one file per part of
 /// the API), and turns errors into MLflow's form (`Responses/`). A handler reads the fields of its message (`Requests/`, `JSON/`),
-/// calls the store, and writes the answer. Artifacts go through roots of our own only (`ArtifactStorage/`).
+/// calls the store, and writes the answer. `Observation/` counts and logs. Artifacts go through roots of our own only (`ArtifactStorage/`).
 ///
 /// `TrackingEndpoint` serves the children of a runner; `TrackingServer` is what `swiftflow server` runs.
 package enum MLflowAPI {
@@ -53,6 +53,8 @@ package struct ServerSettings: Sendable {
     package var messageLimit = 16 << 20
     /// Artifacts larger than this are refused; nil takes whatever the disk holds.
     package var artifactLimit: Int64?
+    /// Whether figures for Prometheus are served at `/metrics`.
+    package var exposesMetrics = false
     /// Called when a request has failed through no fault of its client.
     package var noteFault: @Sendable () -> Void = {}
     var limits = ConnectionLimits()
@@ -70,18 +72,19 @@ package struct ServerSettings: Sendable {
     }
 
     /// - Parameter store: nil for a server of artifacts alone.
-    func makeRouteTable(for store: (any TrackingStore)?) -> RouteTable {
-        let proxy = ArtifactProxyRoutes(roots: artifactRoots, uploadLimit: artifactLimit)
-        guard let store else {
-            return RouteTable([proxy, ServerInfoRoutes(), LandingRoutes(), ArtifactsOnlyRoutes()])
-        }
+    func makeRouteTable(for store: (any TrackingStore)?, metrics: ServerMetrics? = nil) -> RouteTable {
+        var general: [any RouteProvider] = [
+            ArtifactProxyRoutes(roots: artifactRoots, uploadLimit: artifactLimit), ServerInfoRoutes(), LandingRoutes(),
+        ]
+        if exposesMetrics, let metrics { general.append(MetricsRoutes(metrics: metrics)) }
+        guard let store else { return RouteTable(general + [ArtifactsOnlyRoutes()]) }
         let stores = ServedStores(store)
         let sourceRules = ModelSourceRules(stores: stores, pattern: modelSourcePattern)
-        var providers: [any RouteProvider] = [
+        var providers: [any RouteProvider] = general
+        providers += [
             ExperimentRoutes(store: store), RunRoutes(store: store), LoggingRoutes(store: store),
             InputRoutes(store: store), MetricRoutes(store: store), ModelHistoryRoutes(store: store),
             ArtifactRoutes(stores: stores, roots: artifactRoots, sourceRules: sourceRules),
-            proxy, ServerInfoRoutes(), LandingRoutes(),
         ]
         if let loggedModels = stores.loggedModels { providers.append(LoggedModelRoutes(store: loggedModels)) }
         if let registry = stores.registry {
@@ -91,9 +94,11 @@ package struct ServerSettings: Sendable {
         return RouteTable(providers)
     }
 
-    func makeResponder(for store: (any TrackingStore)?, address: String, port: Int) -> TrackingResponder {
+    func makeResponder(
+        for store: (any TrackingStore)?, address: String, port: Int, metrics: ServerMetrics? = nil
+    ) -> TrackingResponder {
         TrackingResponder(
-            table: makeRouteTable(for: store),
+            table: makeRouteTable(for: store, metrics: metrics),
             hosts: HostRules(
                 allowedHosts: allowedHosts, allowedOrigins: allowedOrigins, listeningOn: address, port: port),
             settings: self)

@@ -7,6 +7,7 @@ import NIOHTTP1
 struct TrackingResponder: HTTPResponder {
     private let requestGuard: RequestGuard
     private let router: RouterResponder<APIContext>
+    private let crossOrigin: CrossOriginAnswers?
     private let prefix: StaticPrefix?
     private let frameOptions: String?
     private let noteFault: @Sendable () -> Void
@@ -14,6 +15,7 @@ struct TrackingResponder: HTTPResponder {
     init(table: RouteTable, hosts: HostRules, settings: ServerSettings) {
         requestGuard = RequestGuard(hosts: hosts, credentials: settings.credentials, openPaths: table.openPaths)
         router = table.makeResponder(messageLimit: settings.messageLimit)
+        crossOrigin = hosts.allowedOrigins.isEmpty ? nil : CrossOriginAnswers(hosts: hosts)
         prefix = settings.staticPrefix
         frameOptions = settings.frameOptions
         noteFault = settings.noteFault
@@ -29,8 +31,7 @@ struct TrackingResponder: HTTPResponder {
         var response: Response
         do {
             guard let request = withoutPrefix(request) else { throw APIError.endpointNotFound }
-            try requestGuard.check(request)
-            response = try await router.respond(to: request, context: context)
+            response = try await answer(request, context)
         } catch let error as HTTPParserError {
             // The rest of the connection cannot be understood: it is answered 400 and closed where it is decoded.
             throw error
@@ -44,7 +45,17 @@ struct TrackingResponder: HTTPResponder {
             response = refusal.response
         }
         SecurityHeaders.add(to: &response.headers, frameOptions: frameOptions)
+        crossOrigin?.add(to: &response.headers, for: request)
         return response
+    }
+
+    private func answer(_ request: Request, _ context: APIContext) async throws -> Response {
+        if let crossOrigin {
+            try requestGuard.checkAddress(request)
+            if let preflight = crossOrigin.preflight(request) { return preflight }
+        }
+        try requestGuard.check(request)
+        return try await router.respond(to: request, context: context)
     }
 
     private func withoutPrefix(_ request: Request) -> Request? {

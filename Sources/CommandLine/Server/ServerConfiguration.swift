@@ -14,6 +14,8 @@ struct ServerConfiguration {
     let store: StoreLocation?
     let artifacts: ArtifactServing
     let settings: ServerSettings
+    let logFormat: LogFormat
+    let logLevel: LogLevel
     let warnings: [String]
     let environment: [String: String]
     let workingDirectory: FilePath
@@ -32,6 +34,9 @@ struct ServerConfiguration {
         var settings = ServerSettings()
         command.network.apply(to: &settings, &source, workingDirectory)
         command.access.apply(to: &settings, host: host, &source, workingDirectory)
+        settings.exposesMetrics = source.text(command.observation.prometheus, "MLFLOW_EXPOSE_PROMETHEUS") != nil
+        logFormat = command.observation.logFormat
+        logLevel = command.observation.logLevel
         settings.modelSourcePattern = source.text(nil, "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX")
         try source.failIfMistaken()
         guard let artifacts = storage.artifacts else { throw UsageError("no place for artifacts") }

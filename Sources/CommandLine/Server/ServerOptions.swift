@@ -1,4 +1,5 @@
 import ArgumentParser
+import Server
 
 /// Which store is served, and where artifacts lie.
 struct ServerStorageOptions: ParsableArguments {
@@ -140,6 +141,22 @@ struct ServerObservationOptions: ParsableArguments {
             "Serve figures for Prometheus at /metrics; the folder MLflow wants here is not used. [MLFLOW_EXPOSE_PROMETHEUS]",
             valueName: "dir"))
     var prometheus: String?
+
+    @Option(
+        name: .customLong("log-format"),
+        help: "How messages are written to standard error, with a line for each request: text or json.")
+    var logFormat = LogFormat.text
+
+    @Option(
+        name: .customLong("log-level"),
+        help: "debug (also health checks), info, warning (no requests) or error.")
+    var logLevel = LogLevel.info
+}
+
+extension LogFormat: ExpressibleByArgument {}
+
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case debug, info, warning, error
 }
 
 /// Options of MLflow's server that stand for parts of it which do not exist here.

@@ -1,4 +1,3 @@
-import Diagnostics
 import Execution
 import Processes
 import Server
@@ -12,14 +11,17 @@ struct ServerSession {
 
     /// Serves until a signal comes, or the store can no longer be written.
     func run(until signals: AsyncStream<Int32>) async throws {
-        configuration.warnings.forEach(Messages.warning)
+        let log = LineLog(format: configuration.logFormat)
+        defer { log.flush() }
+        let messages = ServerMessages(log: log, format: configuration.logFormat, level: configuration.logLevel)
+        configuration.warnings.forEach(messages.warn)
         // First the port: where another server runs already, no store is opened or created.
         let port = try ReservedPort(address: configuration.host, port: configuration.port)
         let served = try await configuration.store?.openForServing(
             artifactRoot: configuration.artifacts.defaultRoot, environment: configuration.environment,
             workingDirectory: configuration.workingDirectory)
         do {
-            try await serve(served, on: port, until: signals)
+            try await serve(served, on: port, until: signals, messages)
             await served?.store.close()
         } catch {
             await served?.store.close()
@@ -28,40 +30,30 @@ struct ServerSession {
         if let failure = served?.failure() { throw failure }
     }
 
-    private func serve(_ served: ServedStore?, on port: ReservedPort, until signals: AsyncStream<Int32>) async throws {
+    private func serve(
+        _ served: ServedStore?, on port: ReservedPort, until signals: AsyncStream<Int32>, _ messages: ServerMessages
+    ) async throws {
         let stop = StopRequest()
         var settings = configuration.settings
         // Nothing may be acknowledged that was not written (R13); whoever supervises the server starts it anew.
         if let served { settings.noteFault = { if served.failure() != nil { stop.ask() } } }
         let server = try TrackingServer(
-            store: served?.store, on: port, settings: settings, threads: configuration.threads)
+            store: served?.store, on: port, settings: settings, threads: configuration.threads,
+            logger: messages.logger)
         let serving = Task { try await server.run() }
         stop.arrange { serving.cancel() }
-        announce(server)
+        messages.announce(server, configuration)
         let watching = Task {
             var isStopping = false
             for await signal in signals {
                 if isStopping { TerminationSignals.die(of: signal) }
                 isStopping = true
-                Messages.note("\(signalName(signal)): finishing the requests that have begun; once more to end at once")
+                messages.stopping(signalName(signal))
                 stop.ask()
             }
         }
         defer { watching.cancel() }
         try await serving.value
-    }
-
-    private func announce(_ server: TrackingServer) {
-        let store = configuration.store.map { redactedURL($0.uri) } ?? "none (--artifacts-only)"
-        let artifacts = configuration.artifacts
-        let destination = artifacts.destination.map { "\($0.text), served as mlflow-artifacts:/" } ?? "not served"
-        Messages.note(
-            """
-            MLflow's API \(MLflowAPI.version) is served at \(server.uri)
-              store      \(store)
-              artifacts  \(destination); new experiments in \(redactedURL(artifacts.defaultRoot))
-              access     \(configuration.settings.credentials == nil ? "without credentials" : "with credentials")
-            """)
     }
 }
 

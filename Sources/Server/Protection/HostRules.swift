@@ -35,14 +35,20 @@ struct HostRules: Sendable {
 
     /// Whether an `Origin` field's value is our own or one we were told of; `null` never is.
     func allows(origin field: String) -> Bool {
+        if lists(origin: field) { return true }
         let origin = field.lowercased()
-        if allowedOrigins.contains(where: { Self.matches(origin, $0) }) { return true }
         for scheme in ["http://", "https://"] where origin.hasPrefix(scheme) {
             guard let authority = Authority(String(origin.dropFirst(scheme.count))) else { return false }
             let standardPort = scheme == "http://" ? 80 : 443
             return ownHosts.contains(authority.host) && (authority.port ?? standardPort) == port
         }
         return false
+    }
+
+    /// Whether an `Origin` field's value is one we were told of.
+    func lists(origin field: String) -> Bool {
+        let origin = field.lowercased()
+        return allowedOrigins.contains { Self.matches(origin, $0) }
     }
 
     /// Matches text against a pattern in which `*` stands for any run of characters.

@@ -15,6 +15,18 @@ struct RequestGuard: Sendable {
     var openPaths: Set<String>
 
     func check(_ request: Request) throws(APIError) {
+        try checkAddress(request)
+        if !Self.readingMethods.contains(request.method) {
+            let origins = request.headers[values: .origin]
+            guard origins.allSatisfy(hosts.allows(origin:)) else {
+                throw APIError(.permissionDenied, "Cross-origin request blocked")
+            }
+        }
+        try checkCredentials(request)
+    }
+
+    /// Target and host alone: whether the request is meant for us at all.
+    func checkAddress(_ request: Request) throws(APIError) {
         guard (request.head.path ?? "").utf8.count <= Self.targetLimit else {
             throw APIError(.badRequest, "The request target is too long.", status: .uriTooLong)
         }
@@ -27,13 +39,6 @@ struct RequestGuard: Sendable {
         else {
             throw APIError(.permissionDenied, "Invalid Host header - possible DNS rebinding attack detected")
         }
-        if !Self.readingMethods.contains(request.method) {
-            let origins = request.headers[values: .origin]
-            guard origins.allSatisfy(hosts.allows(origin:)) else {
-                throw APIError(.permissionDenied, "Cross-origin request blocked")
-            }
-        }
-        try checkCredentials(request)
     }
 
     private func checkCredentials(_ request: Request) throws(APIError) {

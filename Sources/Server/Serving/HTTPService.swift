@@ -18,20 +18,30 @@ struct HTTPService: Sendable {
     /// Adopts the socket, which is closed when the service ends.
     init(
         on socket: ListeningSocket, responder: TrackingResponder, limits: ConnectionLimits, tls: TLSContext? = nil,
-        eventLoopGroup: any EventLoopGroup, logger: Logger
+        eventLoopGroup: any EventLoopGroup, logger: Logger, observer: RequestObserver? = nil
     ) async throws {
         let channel = GuardedChannel(
             base: HTTP1Channel(
                 responder: { request, writer, channel in
-                    // Who asks whether to go on with a large body is told so, unless the request is refused anyway.
-                    if request.headers[.expect]?.lowercased() == "100-continue", responder.admits(request) {
-                        try await writer.writeInformationalHead(HTTPResponse(status: .continue))
-                    }
+                    let observation = observer?.begin(request, on: channel)
                     let context = APIContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
-                    var response = try await responder.respond(to: request, context: context)
-                    let isLast = Self.leavesLargeBody(request, refusedBy: response)
-                    if isLast { response.headers[.connection] = "close" }
-                    try await writer.write(response: response.head, body: response.body)
+                    var response: Response?
+                    let isLast: Bool
+                    do {
+                        // Who asks whether to go on with a large body is told so, unless the request is refused anyway.
+                        if request.headers[.expect]?.lowercased() == "100-continue", responder.admits(request) {
+                            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+                        }
+                        var answer = try await responder.respond(to: request, context: context)
+                        isLast = Self.leavesLargeBody(request, refusedBy: answer)
+                        if isLast { answer.headers[.connection] = "close" }
+                        response = answer
+                        try await writer.write(response: answer.head, body: answer.body)
+                        observation?.end(route: context.endpointPath, response: answer)
+                    } catch {
+                        observation?.cutOff(route: context.endpointPath, response: response)
+                        throw error
+                    }
                     // Whatever is still coming of the body is not read.
                     if isLast { throw UnwantedBody() }
                 },
@@ -39,7 +49,7 @@ struct HTTPService: Sendable {
                     httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                         maxHeaderFieldSize: limits.headerBlock, maxHeaderListSize: limits.headerBlock,
                         maxHeaderFieldCount: limits.headerCount))),
-            limits: limits, tls: tls, connections: OpenConnections())
+            limits: limits, tls: tls, connections: observer?.metrics.connections ?? OpenConnections())
         self.channel = channel
         self.socket = socket
         self.logger = logger

@@ -68,9 +68,12 @@ package struct TrackingServer: Service {
     package func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         do {
+            let metrics = ServerMetrics()
             let service = try await HTTPService(
-                on: socket, responder: settings.makeResponder(for: store, address: address, port: port),
-                limits: settings.limits, tls: tls, eventLoopGroup: group, logger: logger)
+                on: socket,
+                responder: settings.makeResponder(for: store, address: address, port: port, metrics: metrics),
+                limits: settings.limits, tls: tls, eventLoopGroup: group, logger: logger,
+                observer: RequestObserver(metrics: metrics, logger: logger))
             try await serve(service)
         } catch {
             try? await group.shutdownGracefully()
