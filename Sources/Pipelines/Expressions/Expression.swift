@@ -88,6 +88,6 @@ package struct ReferenceUse: Sendable, Hashable {
 
 extension ExpressionProblem {
     func diagnostic(_ placement: TextPlacement) -> Diagnostic {
-        Diagnostic(.error, code: code, at: placement.location(of: offset), message, remedy: remedy)
+        Diagnostic(.error, code: code, at: placement.location(of: offset), message, remedy: remedy, length: length)
     }
 }

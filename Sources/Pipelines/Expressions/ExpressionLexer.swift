@@ -49,6 +49,8 @@ struct ExpressionProblem: Error {
     var code = "P040"
     var message: String
     var remedy: String?
+    /// How many bytes from the offset on are meant.
+    var length: Int?
 }
 
 /// Splits an expression into tokens, one at a time, in one pass over its bytes.

@@ -65,6 +65,18 @@ struct ReferenceNode: Sendable, Hashable {
         case .name: nameOffset
         }
     }
+
+    /// How many bytes the part has, when it is written in the usual way.
+    func length(of part: ReferenceProblem.Part) -> Int {
+        switch part {
+        case .whole: return reference.description.utf8.count
+        case .step:
+            return reference.step?.step.utf8.count ?? (stepOffset < nameOffset ? nameOffset - stepOffset - 1 : 1)
+        case .name:
+            let name = reference.description.split { ".[]".contains($0) }.last
+            return name?.utf8.count ?? 1
+        }
+    }
 }
 
 extension ExpressionNode {

@@ -71,7 +71,9 @@ struct ExpressionParser {
     }
 
     private func problem(_ message: String, remedy: String? = nil, at offset: Int? = nil) -> ExpressionProblem {
-        ExpressionProblem(offset: offset ?? token.start, message: message, remedy: remedy)
+        ExpressionProblem(
+            offset: offset ?? token.start, message: message, remedy: remedy,
+            length: offset == nil && token.start < lexer.position ? lexer.position - token.start : nil)
     }
 
     private func unexpected(after place: String, wanted: String? = nil) -> ExpressionProblem {
@@ -299,7 +301,8 @@ struct ExpressionParser {
                 ExpressionProblem(
                     offset: offset, code: "P043", message: "there is no function '\(name.prefix(60))'",
                     remedy: suggestion(
-                        for: name, among: ExpressionFunction.allCases.map(\.rawValue), kind: "functions")))
+                        for: name, among: ExpressionFunction.allCases.map(\.rawValue), kind: "functions"),
+                    length: name.utf8.count))
             return ExpressionNode(offset: offset, form: .literal(.null))
         }
         if !function.argumentCount.contains(arguments.count) {
@@ -307,7 +310,8 @@ struct ExpressionParser {
                 ExpressionProblem(
                     offset: offset, code: "P046",
                     message: "'\(name)' cannot be called with \(arguments.count) "
-                        + (arguments.count == 1 ? "argument" : "arguments"), remedy: "it is \(function.usage)"))
+                        + (arguments.count == 1 ? "argument" : "arguments"), remedy: "it is \(function.usage)",
+                    length: name.utf8.count))
             return ExpressionNode(offset: offset, form: .literal(.null))
         }
         return ExpressionNode(offset: offset, form: .call(function, arguments))
@@ -330,7 +334,8 @@ struct ExpressionParser {
                     remedy: ["True", "False", "None"].contains(context)
                         ? "write '\(context == "None" ? "null" : context.lowercased())'"
                         : suggestion(for: context, among: Self.contexts + Self.facts, kind: "contexts")
-                            .map { "\($0); text is written in quotes" }))
+                            .map { "\($0); text is written in quotes" },
+                    length: context.utf8.count))
             while token.isSymbol(.dot) {
                 try advance()
                 guard case .name = token.kind else { throw unexpected(after: "'.'", wanted: "a name") }
@@ -431,7 +436,7 @@ struct ExpressionParser {
             problems.append(
                 ExpressionProblem(
                     offset: fieldOffset, code: "P042", message: "a step has no '\(field.prefix(60))'",
-                    remedy: suggestion(for: field, among: known, kind: "parts")))
+                    remedy: suggestion(for: field, among: known, kind: "parts"), length: field.utf8.count))
             if token.isSymbol(.dot) || token.isSymbol(.openBracket) { _ = try member(of: field) }
             return ExpressionNode(offset: start, form: .literal(.null))
         }

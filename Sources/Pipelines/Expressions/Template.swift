@@ -22,18 +22,20 @@ package struct Template: Sendable, Hashable {
     }
 
     package let content: Content
+    /// The text as it was written, of which the same template can be read again; nil for what is no text.
+    package let source: String?
     /// Where the value begins.
     package let location: SourceLocation
 
     private init(_ content: Content, at location: SourceLocation) {
         self.content = content
+        source = nil
         self.location = location
     }
 
     /// A value that is not from the file, such as one of the command line; nothing in it is an expression.
     package init(literal value: Value, at location: SourceLocation) {
-        content = .literal(value)
-        self.location = location
+        self.init(.literal(value), at: location)
     }
 
     /// Reads a value of a pipeline file; `source` is the text of the file, for places in messages.
@@ -80,6 +82,7 @@ package struct Template: Sendable, Hashable {
     package init(parsing text: String, at placement: TextPlacement) throws(InvalidInput) {
         var reader = TemplateReader(text, placement)
         content = try reader.read()
+        source = text
         location = placement.start
     }
 

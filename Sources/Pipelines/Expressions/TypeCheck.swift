@@ -120,7 +120,7 @@ struct TypeCheck<Names: TypeScope> {
             problems.append(
                 ExpressionProblem(
                     offset: node.offset(of: problem.part), code: problem.code, message: problem.message,
-                    remedy: problem.remedy))
+                    remedy: problem.remedy, length: node.length(of: problem.part)))
             return .any
         }
     }
