@@ -47,6 +47,12 @@ package struct SourceText: Sendable {
             $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0
         }
     }
+
+    /// A line, counted from 1, without its end; nil when there is none.
+    package func text(ofLine number: Int) -> String? {
+        guard lines.indices.contains(number - 1) else { return nil }
+        return String(decoding: lines[number - 1], as: UTF8.self)
+    }
 }
 
 extension YAMLNode {

@@ -57,5 +57,5 @@ package enum ExpressionLimits {
     /// Bytes of one text.
     package static let textLength = 1 << 20
     /// Elements and bytes that one evaluation may look at or make.
-    package static let work = 20_000_000
+    package static let work = 4_000_000
 }

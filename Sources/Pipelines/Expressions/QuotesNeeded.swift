@@ -1,0 +1,58 @@
+package import Diagnostics
+package import Documents
+
+extension InvalidInput {
+    /// The same error of a YAML reader, with a remedy when the reason is an expression that lacks quotes.
+    ///
+    /// YAML gives braces, brackets, `: ` and ` #` meanings of their own, so a value such as `{memory: ${{ 16 * attempt }}GiB}` is no
+    /// YAML, and what the reader says about it helps nobody.
+    package func explainingExpressions(in source: SourceText) -> InvalidInput {
+        InvalidInput(
+            diagnostics.map { diagnostic in
+                guard let line = diagnostic.location?.line, let remedy = source.expressionRemedy(nearLine: line) else {
+                    return diagnostic
+                }
+                var explained = diagnostic
+                explained.remedy = remedy
+                return explained
+            })
+    }
+}
+
+extension SourceText {
+    /// What to do about an expression in the line, or in one of the few before it, that YAML does not read as text.
+    fileprivate func expressionRemedy(nearLine line: Int) -> String? {
+        for number in stride(from: line, to: max(0, line - 4), by: -1) {
+            guard let text = self.text(ofLine: number), !text.drop(while: { $0 == " " }).hasPrefix("#") else {
+                continue
+            }
+            if let remedy = Self.remedy(for: text) { return remedy }
+        }
+        return nil
+    }
+
+    private static func remedy(for line: String) -> String? {
+        var quote: Character?
+        var open = 0
+        var rest = line[...]
+        while let character = rest.first {
+            if let current = quote {
+                if character == current { quote = nil }
+            } else if rest.hasPrefix("${{") {
+                return open > 0
+                    ? "inside {…} and […] an expression needs quotes: {memory: \"${{ 16 * attempt }}GiB\"}"
+                    : "put the whole value in quotes: \"${{ … }}\""
+            } else if rest.hasPrefix("{{") {
+                return "an expression begins with '${{'; text with braces needs quotes"
+            } else if character == "{" || character == "[" {
+                open += 1
+            } else if character == "}" || character == "]" {
+                open -= 1
+            } else if character == "\"" || character == "'" {
+                quote = character
+            }
+            rest = rest.dropFirst()
+        }
+        return nil
+    }
+}
