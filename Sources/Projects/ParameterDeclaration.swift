@@ -57,7 +57,7 @@ package enum ParameterType: Sendable, Hashable {
     /// What is wrong with a value, as the end of a sentence; `nil` if it fits.
     ///
     /// Paths and URIs are checked when they are resolved.
-    func problem(of value: String) -> String? {
+    package func problem(of value: String) -> String? {
         switch self {
         case .int where !isPythonInteger(value): "is not an integer"
         case .float where !isPythonFloat(value): "is not a number"

@@ -33,6 +33,8 @@ package struct Plan: Sendable {
 
     /// Index of a step by name.
     package let indices: [String: Int]
+    /// `params` by name.
+    let values: [String: Value]
 
     package func nodes(of step: PlannedStep) -> ArraySlice<PlanNode> {
         nodes[step.nodes]
@@ -106,6 +108,8 @@ package final class NestedPlan: Sendable {
 package struct Dependency: Sendable, Hashable {
     /// Index of the step.
     package var step: Int
+    /// Whether a value of it is referred to.
+    package var isData = false
     /// Whether it is named in `needs`.
     package var isOrder = false
     /// Whether every reference to it stands on the left of `??`, so that it may be skipped.

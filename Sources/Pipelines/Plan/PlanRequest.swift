@@ -57,10 +57,15 @@ package struct PipelinePart: Sendable, Hashable {
 package struct PlanSurroundings {
     /// The project of a step, by `project` (nil: the file's folder) and `version`; nil when it cannot be read before the start.
     package var project: (_ project: String?, _ version: String?) throws(InvalidInput) -> Project? = { _, _ in nil }
-    /// The plan of a nested pipeline with the given params (values known before the start).
-    package var nestedPlan: (_ pipeline: String, _ request: PlanRequest) throws(InvalidInput) -> Plan? = { _, _ in nil }
+    /// The plan of a nested pipeline with the params that are known before the start; a check when some are not.
+    package var nestedPlan:
+        (_ pipeline: String, _ request: PlanRequest, _ isCheck: Bool) throws(InvalidInput) -> Plan? = { _, _, _ in nil }
     /// Backends that can be used; nil: any name may be one.
     package var backends: [String]?
+    /// What this machine has, by resource name, where the file gives no limit.
+    package var machine: [String: Double] = [:]
+    /// Whether a secret has a value; nil: it is not looked at.
+    package var hasSecret: ((_ name: String) -> Bool)?
     /// Whether something stands in for the results of a step that is left out of a partial run.
     package var hasResult: (_ step: String) -> Bool = { _ in true }
 

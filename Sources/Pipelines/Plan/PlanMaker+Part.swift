@@ -1,0 +1,68 @@
+import Diagnostics
+
+// A part of a pipeline: `--only`, `--from`, `--until`, `--skip`, `--force`.
+extension PlanMaker {
+    mutating func choosePart() {
+        let part = request.part
+        let only = indices(part.only, option: "--only")
+        let from = indices(part.from, option: "--from")
+        let until = indices(part.until, option: "--until")
+        let skip = indices(part.skip, option: "--skip")
+        for index in indices(part.force, option: "--force") { steps[index].isForced = true }
+        if part.forceAll { for index in steps.indices { steps[index].isForced = true } }
+        guard part.isPartial else { return }
+
+        var chosen = Set(part.only.isEmpty ? Array(steps.indices) : only)
+        if !part.from.isEmpty { chosen.formIntersection(reached(from) { steps[$0].dependents }) }
+        if !part.until.isEmpty { chosen.formIntersection(reached(until) { steps[$0].dependencies.map(\.step) }) }
+        chosen.subtract(skip)
+        for index in steps.indices { steps[index].isIncluded = chosen.contains(index) }
+        if chosen.isEmpty {
+            findings.append(
+                Diagnostic(.error, code: "P070", "no step is left to run", remedy: "choose at least one step"))
+        }
+        for index in chosen.sorted() { checkInputs(of: steps[index]) }
+    }
+
+    private mutating func indices(_ names: [String], option: String) -> [Int] {
+        names.compactMap { name in
+            if let index = steps.firstIndex(where: { $0.name == name }) { return index }
+            findings.append(
+                Diagnostic(
+                    .error, code: "P041", "\(option): step '\(name)' does not exist",
+                    remedy: suggestion(for: name, among: steps.map(\.name), kind: "steps")))
+            return nil
+        }
+    }
+
+    private func reached(_ start: [Int], by next: (Int) -> [Int]) -> Set<Int> {
+        var reached = Set(start)
+        var pending = start
+        while let index = pending.popLast() {
+            for other in next(index) where reached.insert(other).inserted { pending.append(other) }
+        }
+        return reached
+    }
+
+    private mutating func checkInputs(of step: PlannedStep) {
+        for dependency in step.dependencies where dependency.isData && !dependency.isOptional {
+            let other = steps[dependency.step]
+            guard !other.isIncluded, !surroundings.hasResult(other.name) else { continue }
+            let wanted = Set(
+                step.step.allReferences.compactMap(\.step).filter { $0.step == other.name }.map(\.description))
+            findings.append(
+                Diagnostic(
+                    .error, code: "P070", at: step.step.location,
+                    "step '\(step.name)' needs \(wanted.sorted().joined(separator: ", ")), and step '\(other.name)' is left out and has no result",
+                    remedy: "include step '\(other.name)', or name a run that has it with --using RUN"))
+        }
+    }
+}
+
+extension Step {
+    /// Everything its values and conditions refer to.
+    var allReferences: [Reference] {
+        fields.flatMap(\.template.references).map(\.reference)
+            + conditions.flatMap(\.expression.references).map(\.reference)
+    }
+}
