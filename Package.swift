@@ -104,6 +104,7 @@ let package = Package(
         module("Environments", ["Diagnostics", "Documents", "Files", "Processes", "CLinux", crypto, systemPackage]),
         module("Digests", ["Diagnostics", "Files", "CLinux", crypto, systemPackage]),
         module("Pipelines", ["Diagnostics", "Documents", "Files", "JSON", "Projects", crypto, systemPackage]),
+        module("Containers", ["Diagnostics", "Files", "JSON", "Processes", systemPackage]),
         module(
             "Execution",
             [
@@ -198,6 +199,7 @@ let package = Package(
                 "Execution", "Diagnostics", "LocalBackend", "Processes", "Projects", "SQLiteStore", "Tracking", "Files",
                 "TestSupport", systemPackage,
             ]),
+        tests("Containers", ["Containers", "Diagnostics", "Files", "Processes", "TestSupport", systemPackage]),
         tests("SwiftFlow", ["SwiftFlow", "Files", "TestSupport", systemPackage]),
         tests("EndToEnd", ["Processes", "Files", "SQLiteStore", "Tracking", "TestSupport", systemPackage]),
     ],

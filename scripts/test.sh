@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
-    Diagnostics Files JSON Tracking Documents Digests Projects Pipelines Execution SQLiteStore Artifacts Server RemoteStore Processes Git
+    Diagnostics Files JSON Tracking Documents Digests Projects Pipelines Containers Execution SQLiteStore Artifacts Server RemoteStore Processes Git
     Environments SwiftFlow EndToEnd
 )
 failed=()
