@@ -113,6 +113,12 @@ let package = Package(
         module(
             "LocalBackend", path: "Backends/Local", ["Diagnostics", "Execution", "Files", "Processes", systemPackage]),
         module(
+            "DockerBackend", path: "Backends/Docker",
+            [
+                "Containers", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Projects", "Tracking",
+                systemPackage,
+            ]),
+        module(
             "Server",
             [
                 "Diagnostics", "Files", "JSON", "Tracking", hummingbird, hummingbirdCore, httpTypes, logging, nioCore,
@@ -122,8 +128,8 @@ let package = Package(
         module(
             "SwiftFlow",
             [
-                "Diagnostics", "Execution", "Files", "LocalBackend", "Processes", "Projects", "Environments",
-                "Artifacts",
+                "Diagnostics", "DockerBackend", "Execution", "Files", "LocalBackend", "Processes", "Projects",
+                "Environments", "Artifacts",
                 "Git", "GitMessages", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,
             ]),
         .executableTarget(
@@ -138,7 +144,8 @@ let package = Package(
         module(
             "TestSupport", path: "Tests/Support",
             [
-                "Artifacts", "Diagnostics", "Environments", "Files", "Processes", "Tracking", nioCore, systemPackage,
+                "Artifacts", "Diagnostics", "Environments", "Execution", "Files", "Processes", "Tracking", nioCore,
+                systemPackage,
             ]),
         .executableTarget(
             name: "RunnerFixture", dependencies: ["Files", "Processes", systemPackage], path: "Tests/RunnerFixture",
@@ -201,6 +208,14 @@ let package = Package(
             ]),
         tests("Containers", ["Containers", "Diagnostics", "Files", "Processes", "TestSupport", systemPackage]),
         tests("SwiftFlow", ["SwiftFlow", "Files", "TestSupport", systemPackage]),
+        // On real engines; scripts/test-engines.sh starts them.
+        .testTarget(
+            name: "DockerTests",
+            dependencies: [
+                "DockerBackend", "LocalBackend", "Containers", "Diagnostics", "Execution", "Files", "Processes",
+                "SQLiteStore",
+                "Tracking", "TestSupport", systemPackage,
+            ], path: "Tests/Engines/DockerTests", swiftSettings: strict),
         tests("EndToEnd", ["Processes", "Files", "SQLiteStore", "Tracking", "TestSupport", systemPackage]),
     ],
     swiftLanguageModes: [.v6]

@@ -46,8 +46,12 @@ extension ContainerClient {
     }
 
     /// Starts a created container with this client as the carrier of its output: it ends when the container ends.
-    package func startAttached(_ container: String, output: OutputHandling) async throws -> any RunningProcess {
-        try await keep(["start", "--attach", "--sig-proxy=false", container], output: output)
+    package func startAttached(
+        _ container: String, standardInput: StandardInput = .null, output: OutputHandling
+    ) async throws -> any RunningProcess {
+        var arguments = ["start", "--attach"]
+        if case .inherited = standardInput { arguments.append("--interactive") }
+        return try await keep(arguments + [container], standardInput: standardInput, output: output)
     }
 
     /// Follows a container that runs already, from its first byte on.
@@ -55,11 +59,13 @@ extension ContainerClient {
         try await keep(["logs", "--follow", container], output: output)
     }
 
-    private func keep(_ arguments: [String], output: OutputHandling) async throws -> any RunningProcess {
+    private func keep(
+        _ arguments: [String], standardInput: StandardInput = .null, output: OutputHandling
+    ) async throws -> any RunningProcess {
         try await starter.start(
             ProcessSpecification(
                 executable: executable, arguments: arguments, environment: environment,
-                workingDirectory: workingDirectory, output: output))
+                workingDirectory: workingDirectory, standardInput: standardInput, output: output))
     }
 
     /// The container's state, or nil when there is none of that name.

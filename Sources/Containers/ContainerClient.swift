@@ -1,4 +1,5 @@
 import Diagnostics
+import Files
 package import JSON
 package import Processes
 package import SystemPackage
@@ -223,4 +224,44 @@ extension JSONValue {
 
 extension JSONObject {
     package subscript(name: String) -> JSONValue? { members.first { $0.name == name }?.value }
+}
+
+// MARK: Where the engine is
+
+extension ContainerClient {
+    /// The engine's address as the client has it (`unix://…`, `tcp://…`, `ssh://…`); empty for the client's built-in one.
+    package func engineHost() async throws -> String {
+        if flavour == .podman { return environment["CONTAINER_HOST"] ?? "" }
+        if let host = environment["DOCKER_HOST"], !host.isEmpty { return host }
+        guard try usesContext() else { return "" }
+        let answer = try await ask(["context", "inspect", "--format", "{{json .Endpoints.docker.Host}}"])
+        return answer.first?.string ?? ""
+    }
+
+    /// Whether the user has chosen a context, which is rare, so that most runs need not ask for it.
+    private func usesContext() throws -> Bool {
+        if let name = environment["DOCKER_CONTEXT"], !name.isEmpty { return name != "default" }
+        let folder =
+            environment["DOCKER_CONFIG"].map { FilePath($0) }
+            ?? environment["HOME"].map { FilePath($0).appending(".docker") }
+        guard let folder, let bytes = try? readFile(folder.appending("config.json"), limit: 1 << 20),
+            let configuration = try? JSONReader.read(bytes.span), let name = configuration["currentContext"]?.string
+        else { return false }
+        return !name.isEmpty && name != "default"
+    }
+
+    /// Whether the engine runs without root's rights.
+    package func isRootless() async throws -> Bool {
+        let options = try await ask(["info", "--format", "{{json .SecurityOptions}}"]).first?.array ?? []
+        return options.contains { $0.string?.contains("name=rootless") == true }
+    }
+
+    /// The name of the bridge the engine gives containers by default; nil when it has none.
+    package func bridgeInterface() async throws -> String? {
+        guard let options = try? await ask(["network", "inspect", "bridge", "--format", "{{json .Options}}"]).first
+        else {
+            return nil
+        }
+        return options["com.docker.network.bridge.name"]?.string
+    }
 }

@@ -101,6 +101,8 @@ package struct ContainerRequest: Sendable, Hashable {
 
     /// The image: the request's own, else that of the project's `docker_env`.
     package var image: String?
+    /// A Dockerfile of the project that makes the image instead.
+    package var dockerfile: RelativePath?
     /// As written: `/host:/container[:options]`.
     package var volumes: [String]
     package var variables: [DockerEnvironment.Variable]
@@ -112,11 +114,12 @@ package struct ContainerRequest: Sendable, Hashable {
     package var allowsHostVariables: Bool
 
     package init(
-        image: String?, volumes: [String] = [], variables: [DockerEnvironment.Variable] = [],
-        buildsImage: Bool = false, options: [Option] = [], allowsMounts: Bool = false,
-        allowsHostVariables: Bool = false
+        image: String?, dockerfile: RelativePath? = nil, volumes: [String] = [],
+        variables: [DockerEnvironment.Variable] = [], buildsImage: Bool = false, options: [Option] = [],
+        allowsMounts: Bool = false, allowsHostVariables: Bool = false
     ) {
         self.image = image
+        self.dockerfile = dockerfile
         self.volumes = volumes
         self.variables = variables
         self.buildsImage = buildsImage

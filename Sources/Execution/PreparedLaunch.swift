@@ -93,7 +93,8 @@ package struct PreparedLaunch: Sendable {
         if case .docker(let environment) = project.environment { declared = environment }
         guard backend.runsContainers || declared != nil || request.image != nil else { return nil }
         return ContainerRequest(
-            image: request.image ?? declared?.image, volumes: declared?.volumes ?? [],
+            image: request.image ?? declared?.image,
+            dockerfile: request.image == nil ? declared?.dockerfile : nil, volumes: declared?.volumes ?? [],
             variables: declared?.variables ?? [], buildsImage: request.buildsImage, options: request.containerOptions,
             allowsMounts: request.allowsMounts, allowsHostVariables: request.allowsHostVariables)
     }

@@ -29,4 +29,9 @@ _Noreturn void supervise(
     const struct swiftflow_keeper_request *request, const int descriptors[SWIFTFLOW_KEEPER_DESCRIPTORS], int signals,
     pid_t keeper);
 
+/// Executes the command (its path and arguments) when TERM comes; guard.c.
+///
+/// - Returns: the exit code when it could not.
+int guard(char **command);
+
 #endif

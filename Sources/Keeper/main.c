@@ -232,7 +232,8 @@ static enum reception receive_request(int signals) {
     return received;
 }
 
-int main(void) {
+int main(int count, char **arguments) {
+    if (count > 1 && strcmp(arguments[1], "--guard") == 0) return guard(arguments + 2);
     struct stat status;
     if (fstat(SWIFTFLOW_KEEPER_SOCKET, &status) != 0 || !S_ISSOCK(status.st_mode)) {
         static const char usage[] =

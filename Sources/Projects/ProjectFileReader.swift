@@ -80,15 +80,28 @@ struct ProjectFileReader {
 
     private mutating func dockerEnvironment(_ node: YAMLNode, _ root: YAMLNode) -> ProjectEnvironment? {
         guard let pairs = mapping(node, "'docker_env'") else { return nil }
-        warnAboutUnknownKeys(pairs, known: ["image", "volumes", "environment"], in: "'docker_env'")
+        warnAboutUnknownKeys(pairs, known: ["image", "dockerfile", "volumes", "environment"], in: "'docker_env'")
         if root["name"]?.isNull ?? true {
             warn(
                 "a docker project needs a 'name'", at: node, remedy: "add 'name: …' at the top level",
                 code: "docker-name")
         }
-        var docker = DockerEnvironment(image: "")
-        if let image = node["image"], !isEmpty(image) {
-            docker.image = text(image, "'image'") ?? ""
+        var docker = DockerEnvironment(image: nil)
+        if let file = node["dockerfile"], !isEmpty(file) {
+            docker.dockerfile = text(file, "'dockerfile'").flatMap { written in
+                let path = relativePath(typed: written)
+                if path == nil {
+                    report(
+                        "'dockerfile' is '\(written)', which is no path inside the project", at: file,
+                        remedy: "write for example 'dockerfile: Dockerfile'")
+                }
+                return path
+            }
+            if let image = node["image"], !isEmpty(image) {
+                report("'docker_env' has both 'image' and 'dockerfile'", at: image, remedy: "leave one of them out")
+            }
+        } else if let image = node["image"], !isEmpty(image) {
+            docker.image = text(image, "'image'")
         } else {
             report("'docker_env' has no 'image'", at: node["image"] ?? node, remedy: "add 'image: NAME'")
         }

@@ -62,13 +62,19 @@ package struct DockerEnvironment: Sendable, Hashable {
         case copied(name: String)
     }
 
-    package var image: String
+    /// Nil when the image is built from `dockerfile`.
+    package var image: String?
+    /// Ours, not MLflow's: a Dockerfile of the project that makes the image.
+    package var dockerfile: RelativePath?
     /// As written: `/host:/container[:options]`.
     package var volumes: [String]
     package var variables: [Variable]
 
-    package init(image: String, volumes: [String] = [], variables: [Variable] = []) {
+    package init(
+        image: String?, dockerfile: RelativePath? = nil, volumes: [String] = [], variables: [Variable] = []
+    ) {
         self.image = image
+        self.dockerfile = dockerfile
         self.volumes = volumes
         self.variables = variables
     }

@@ -3,7 +3,9 @@ import Execution
 import Server
 import SystemPackage
 
-/// Serves the store to a command over MLflow's REST API on a loopback port of its own, with a token nobody else knows.
+/// Serves the store to a command over MLflow's REST API on a port of its own, with a token nobody else knows.
+///
+/// It listens on the loopback address, or where the backend's jobs can reach it, such as the engine's bridge; nowhere else.
 ///
 /// So a project pinned to any MLflow version logs into the same store, and there is one writer.
 struct LoopbackChildTracking: ChildTracking {
@@ -21,8 +23,11 @@ struct LoopbackChildTracking: ChildTracking {
         }
         let roots = ArtifactRoots(
             served: workingDirectory.appending("mlartifacts"), local: [workingDirectory.appending("mlruns")])
+        var place = (address: "127.0.0.1", host: "127.0.0.1")
+        if case .address(let bind, let host) = reach { place = (bind, host) }
         let endpoint = try TrackingEndpoint(
-            store: try await store.get(), settings: ServerSettings(artifactRoots: roots))
+            store: try await store.get(), address: place.address, host: place.host,
+            settings: ServerSettings(artifactRoots: roots))
         return ChildTrackingAccess(
             variables: [
                 "MLFLOW_TRACKING_URI": endpoint.uri, "MLFLOW_TRACKING_TOKEN": endpoint.token,

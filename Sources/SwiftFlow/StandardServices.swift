@@ -1,5 +1,6 @@
 package import Artifacts
 import Diagnostics
+import DockerBackend
 package import Execution
 import Files
 import LocalBackend
@@ -60,7 +61,14 @@ package final class StandardServices: Sendable {
         return Launcher(
             services: LaunchServices(
                 starter: starter, store: { try await store.get() },
-                backends: BackendRegistry(["local": { _ in LocalBackend(starter: starter) }]),
+                backends: BackendRegistry([
+                    "local": { _ in LocalBackend(starter: starter) },
+                    "docker": { [environment, workingDirectory] configuration in
+                        try DockerBackend(
+                            configuration, environment: environment, workingDirectory: workingDirectory,
+                            starter: starter)
+                    },
+                ]),
                 childTracking: childTracking, checkoutSources: projects.sources,
                 sourceState: { await projects.sourceState(of: $0) },
                 download: { uri, folder in try await artifacts.download(uri, into: folder) }, runner: .current,

@@ -33,11 +33,6 @@ struct RunCommand: AsyncParsableCommand {
         help: "A parameter, as NAME=VALUE (repeatable).")
     var parameters: [String] = []
 
-    @Option(
-        name: [.customShort("A", allowingJoined: true), .customLong("docker-args")],
-        help: "A docker option, as NAME=VALUE or NAME (repeatable).")
-    var dockerArguments: [String] = []
-
     @Option(name: .customLong("experiment-name"), help: "Record the run in this experiment; created when missing.")
     var experimentName: String?
 
@@ -64,8 +59,7 @@ struct RunCommand: AsyncParsableCommand {
     @Option(name: .customLong("run-name"), help: "The name of the run.")
     var runName: String?
 
-    @Flag(name: .customLong("build-image"), help: "Build a docker image with the project's code.")
-    var buildImage = false
+    @OptionGroup var container: ContainerOptions
 
     @Flag(name: .customLong("dry-run"), help: "Show checkout, environment, parameters and command; run nothing.")
     var isDryRun = false
@@ -91,8 +85,7 @@ struct RunCommand: AsyncParsableCommand {
             throw ValidationError("give either --experiment-name or --experiment-id, not both")
         }
         guard (0...86_400).contains(grace) else { throw ValidationError("--grace must be between 0 and 86400 seconds") }
-        _ = try namedValues(parameters, option: "-P", valueIsOptional: false)
-        _ = try namedValues(dockerArguments, option: "-A", valueIsOptional: true)
+        _ = try namedValues(parameters, option: "-P")
     }
 
     func run() async throws {
@@ -123,14 +116,16 @@ struct RunCommand: AsyncParsableCommand {
             if let name = experimentName, !name.isEmpty { .name(name) } else if let id = experimentID { .id(id) } else {
                 .unspecified
             }
-        return RunRequest(
+        var request = RunRequest(
             uri: uri, entryPoint: entryPoint, version: version,
-            parameters: try namedValues(parameters, option: "-P", valueIsOptional: false), experiment: experiment,
+            parameters: try namedValues(parameters, option: "-P"), experiment: experiment,
             backend: backend, backendConfiguration: try BackendConfiguration(option: backendConfiguration),
             environmentManager: environmentManager,
             storageDirectory: storageDirectory.map { FilePath($0) }, runID: runID, runName: runName,
             environment: environment, workingDirectory: currentDirectory(), inheritsStandardInput: interactive,
             grace: .seconds(grace))
+        container.apply(to: &request)
+        return request
     }
 }
 
@@ -139,13 +134,13 @@ enum ChildTrackingChoice: String, ExpressibleByArgument, CaseIterable {
 }
 
 /// Splits `NAME=VALUE` at the first `=`; the same name twice is an error.
-private func namedValues(_ texts: [String], option: String, valueIsOptional: Bool) throws -> [(
+private func namedValues(_ texts: [String], option: String) throws -> [(
     name: String, value: String
 )] {
     var values: [(name: String, value: String)] = []
     for text in texts {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2 || valueIsOptional else {
+        guard parts.count == 2 else {
             throw ValidationError("invalid value for \(option): '\(text)' is not of the form NAME=VALUE")
         }
         guard let name = parts.first, !name.isEmpty else {
@@ -154,7 +149,7 @@ private func namedValues(_ texts: [String], option: String, valueIsOptional: Boo
         guard !values.contains(where: { $0.name == name }) else {
             throw ValidationError("\(option) gives '\(name)' twice")
         }
-        values.append((name, parts.count == 2 ? parts[1] : ""))
+        values.append((name, parts[1]))
     }
     return values
 }

@@ -10,7 +10,7 @@ package import Tracking
 /// paid for: at first there is only a listening socket and an entry in the process's event queue. Router, event loop and
 /// thread come into being with the first connection, which the kernel has accepted by then.
 package final class TrackingEndpoint: Sendable {
-    /// Where children find it: `http://127.0.0.1:PORT`.
+    /// Where children find it: `http://127.0.0.1:PORT`, or the address that containers know.
     package let uri: String
     /// What a child must show; nobody else on this machine can know it.
     package let token: String
@@ -28,20 +28,24 @@ package final class TrackingEndpoint: Sendable {
     private let store: any TrackingStore
     private let logger: Logger
 
-    /// Opens the endpoint on a free loopback port.
+    /// Opens the endpoint on a free port.
     ///
     /// - Parameters:
+    ///   - address: an address of this machine: the loopback one, or one that containers reach.
+    ///   - host: the name by which children know it, when that is not the address.
     ///   - settings: artifact roots and limits; address, port and credentials are the endpoint's own.
     package init(
-        store: any TrackingStore, settings: ServerSettings = ServerSettings(), logger: Logger = .silent
+        store: any TrackingStore, address: String = "127.0.0.1", host: String? = nil,
+        settings: ServerSettings = ServerSettings(), logger: Logger = .silent
     ) throws(ListenError) {
-        let socket = try ListeningSocket.open(address: "127.0.0.1", port: 0)
+        let socket = try ListeningSocket.open(address: address, port: 0)
         self.socket = socket
         self.store = store
         self.logger = logger
         token = Credentials.makeToken()
-        uri = "http://127.0.0.1:\(socket.port)"
+        uri = "http://\(host ?? address):\(socket.port)"
         var settings = settings
+        if let host, host != address { settings.allowedHosts.append(host) }
         settings.credentials = .token(token)
         self.settings = settings
         state = Mutex(.closed)

@@ -1,0 +1,136 @@
+import Containers
+import Execution
+import Glibc
+import Processes
+import Synchronization
+import Tracking
+
+/// A container with the client that carries its output.
+final class DockerJob: SubmittedJob {
+    let container: String
+    let tags: [Tag]
+    var handle: String? { container }
+    private let client: ContainerClient
+    private let conclusion: Task<JobEnd, Never>
+    private let isOver: Flag
+
+    init(
+        container: String, client: ContainerClient, process: any RunningProcess, guardProcess: any RunningProcess,
+        sweep: Task<Void, Never>?, memoryLimit: Int64?, tags: [Tag]
+    ) {
+        self.container = container
+        self.client = client
+        self.tags = tags
+        let flag = Flag()
+        isOver = flag
+        // Owned by the job. Not a child of the waiting task, whose cancellation must not keep it from the end.
+        conclusion = Task {
+            let end = await Self.conclude(container, client, process, memoryLimit: memoryLimit)
+            await guardProcess.signal(SIGKILL)
+            await sweep?.value
+            flag.set()
+            return end
+        }
+    }
+
+    func wait() async -> JobEnd {
+        await conclusion.value
+    }
+
+    func cancel(grace: Duration) async {
+        // A container that was told before it had started has not heard it.
+        for _ in 0..<20 where !isOver.isSet {
+            await Task { [client, container] in try? await client.stop(container, grace: grace) }.value
+            if await ends(within: .milliseconds(500)) { break }
+        }
+        if !isOver.isSet { await kill() }
+        _ = await conclusion.value
+    }
+
+    func kill() async {
+        for _ in 0..<20 where !isOver.isSet {
+            await Task { [client, container] in try? await client.kill(container) }.value
+            if await ends(within: .milliseconds(500)) { break }
+        }
+        if !isOver.isSet { await Task { [client, container] in try? await client.remove(container) }.value }
+        _ = await conclusion.value
+    }
+
+    /// Whether the job is over after at most this time; also where the calling task has been cancelled.
+    private func ends(within limit: Duration) async -> Bool {
+        let isOver = isOver
+        return await Task {
+            let end = ContinuousClock.now + limit
+            while !isOver.isSet, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
+            return isOver.isSet
+        }.value
+    }
+
+    /// Waits for the client, asks the engine how the container ended, and removes it.
+    private static func conclude(
+        _ container: String, _ client: ContainerClient, _ process: any RunningProcess, memoryLimit: Int64?
+    ) async -> JobEnd {
+        let carried = await process.wait()
+        let result: JobEnd
+        do {
+            guard let state = try await client.container(container) else {
+                return .lost(reason: "its container was removed by somebody else")
+            }
+            if state.phase.isOver || !state.hasStarted {
+                result = JobEnd(state, wallTime: carried.wallTime, memoryLimit: memoryLimit)
+            } else {
+                // Its output goes nowhere any more: a run whose log is not whole has not finished (rule R19).
+                try? await client.stop(container, grace: .seconds(5))
+                result = .lost(
+                    reason:
+                        "the client that carried its output ended (\(carried.explanation)); the container was stopped")
+            }
+        } catch {
+            // The engine does not answer; the guard or the next start removes the container.
+            return .lost(reason: "the container engine could not be asked how it ended: \(error)")
+        }
+        // What cannot be removed now has ended, and is found by its label at the next start.
+        try? await client.remove(container)
+        return result
+    }
+}
+
+extension ContainerState {
+    /// Whether it looks ended by a signal from outside, as `stop` and `kill` end containers.
+    var wasToldToEnd: Bool { !wasKilledForMemory && [130, 137, 143].contains(exitCode) }
+}
+
+extension JobEnd {
+    init(_ state: ContainerState, wallTime: Duration, memoryLimit: Int64?) {
+        let end = ProcessEnd(termination: .exited(code: state.exitCode), wallTime: wallTime, usage: nil)
+        if !state.hasStarted {
+            // 126 and 127 as a shell would say it: there, but no program; not there.
+            let reason = state.error.isEmpty ? "the engine gave no reason" : state.error
+            self = .failed(
+                .launch, reason: "the container could not be started (exit code \(state.exitCode)): \(reason)", end: end
+            )
+        } else if state.wasKilledForMemory, state.exitCode != 0 {
+            let limit = memoryLimit.map { " of \($0) bytes" } ?? ""
+            self = .failed(
+                .outOfMemory,
+                reason:
+                    "the container was ended for using more memory than its limit\(limit) (exit code \(state.exitCode))",
+                end: end)
+        } else if state.exitCode > 128, let signal = Int32(exactly: state.exitCode - 128),
+            [6, 9, 11, 15].contains(signal)
+        {
+            self = .failed(
+                .signal, reason: "the command ended with exit code \(state.exitCode): signal \(signalName(signal))",
+                end: end)
+        } else {
+            self = .ended(end)
+        }
+    }
+}
+
+/// Set once.
+final class Flag: Sendable {
+    private let value = Atomic(false)
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
+}
