@@ -119,6 +119,12 @@ let package = Package(
                 systemPackage,
             ]),
         module(
+            "KubernetesBackend", path: "Backends/Kubernetes",
+            [
+                "Diagnostics", "Documents", "Execution", "Files", "JSON", "Processes", "Projects", "Tracking",
+                systemPackage,
+            ]),
+        module(
             "Server",
             [
                 "Diagnostics", "Files", "JSON", "Tracking", hummingbird, hummingbirdCore, httpTypes, logging, nioCore,
@@ -207,6 +213,9 @@ let package = Package(
                 "TestSupport", systemPackage,
             ]),
         tests("Containers", ["Containers", "Diagnostics", "Files", "Processes", "TestSupport", systemPackage]),
+        tests(
+            "Kubernetes",
+            ["KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Tracking", systemPackage]),
         tests("SwiftFlow", ["SwiftFlow", "Files", "TestSupport", systemPackage]),
         // On real engines; scripts/test-engines.sh starts them.
         .testTarget(
