@@ -121,7 +121,8 @@ let package = Package(
         module(
             "KubernetesBackend", path: "Backends/Kubernetes",
             [
-                "Diagnostics", "Documents", "Execution", "Files", "JSON", "Processes", "Projects", "Tracking",
+                "Containers", "Diagnostics", "Documents", "Execution", "Files", "JSON", "Processes", "Projects",
+                "Tracking",
                 systemPackage,
             ]),
         module(
@@ -134,8 +135,8 @@ let package = Package(
         module(
             "SwiftFlow",
             [
-                "Diagnostics", "DockerBackend", "Execution", "Files", "LocalBackend", "Processes", "Projects",
-                "Environments", "Artifacts",
+                "Diagnostics", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Processes",
+                "Projects", "Environments", "Artifacts",
                 "Git", "GitMessages", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,
             ]),
         .executableTarget(

@@ -3,6 +3,7 @@ import Diagnostics
 import DockerBackend
 package import Execution
 import Files
+import KubernetesBackend
 import LocalBackend
 package import Processes
 import Projects
@@ -18,6 +19,7 @@ package final class StandardServices: Sendable {
     package let store: OnceOpened
     package let starter: any ProcessStarter
     package let artifacts: ArtifactResolver
+    private let kubernetes: KubernetesClusters
     private let http: OutgoingHTTP
     private let environment: [String: String]
     private let workingDirectory: FilePath
@@ -32,6 +34,7 @@ package final class StandardServices: Sendable {
         storeLocation = location
         self.store = store
         starter = Keeper.shared
+        kubernetes = KubernetesClusters(starter: starter)
         self.http = http
         artifacts = ArtifactResolver(
             environment: environment, trackingURI: location.uri, workingDirectory: workingDirectory, http: http,
@@ -67,6 +70,11 @@ package final class StandardServices: Sendable {
                         try DockerBackend(
                             configuration, environment: environment, workingDirectory: workingDirectory,
                             starter: starter)
+                    },
+                    "kubernetes": { [kubernetes, environment, workingDirectory] configuration in
+                        try KubernetesBackend(
+                            configuration, clusters: kubernetes, environment: environment,
+                            workingDirectory: workingDirectory)
                     },
                 ]),
                 childTracking: childTracking, checkoutSources: projects.sources,
