@@ -273,18 +273,19 @@ extension Connection {
             """, .text(tag.key), .text(tag.value), .text(name), .integer(version))
     }
 
-    /// Appends to the logged model's own list of what it was registered as.
+    /// Appends to the logged model's own list of what it was registered as, in the letters Python's `json.dumps` would write.
     fileprivate func noteRegistration(ofModel modelID: String, as name: String, version: Int64) throws {
         try run(
             """
             INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value)
-            SELECT model_id, experiment_id, ?2, json_array(json_object('name', ?3, 'version', ?4))
+            SELECT model_id, experiment_id, ?2, '[{"name": ' || json_quote(?3) || ', "version": ' || ?4 || '}]'
             FROM logged_models WHERE model_id = ?1
             ON CONFLICT (model_id, tag_key) DO UPDATE SET tag_value = CASE
                 WHEN NOT json_valid(tag_value) THEN excluded.tag_value
                 WHEN EXISTS (SELECT 1 FROM json_each(tag_value) AS entry
                     WHERE entry.value = json_object('name', ?3, 'version', ?4)) THEN tag_value
-                ELSE json_insert(tag_value, '$[#]', json_object('name', ?3, 'version', ?4)) END
+                WHEN json_array_length(tag_value) = 0 THEN excluded.tag_value
+                ELSE substr(rtrim(tag_value), 1, length(rtrim(tag_value)) - 1) || ', ' || substr(excluded.tag_value, 2) END
             """, .text(modelID), .text(WellKnownTag.modelVersions), .text(name), .integer(version))
     }
 }

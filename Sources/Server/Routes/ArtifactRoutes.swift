@@ -91,8 +91,16 @@ struct ArtifactRoutes: RouteProvider {
 
     @Sendable private func uploadRunArtifact(_ request: APIRequest) async throws -> Response {
         let message = RequestMessage(try Query.fields(request.request.uri.query ?? ""), isQuery: true)
-        let path = try RelativePath.artifact(try message.requiredString("path"))
-        let run = try await stores.tracking.run(id: try message.runID())
+        // The web pages show these two sentences.
+        guard let runID = try message.nonEmptyString("run_uuid") else {
+            throw APIError.invalidParameter("Request must specify run_uuid.")
+        }
+        guard let text = try message.nonEmptyString("path") else {
+            throw APIError.invalidParameter("Request must specify path.")
+        }
+        let path = try RelativePath.artifact(text)
+        try Validation.runID(runID)
+        let run = try await stores.tracking.run(id: runID)
         guard run.info.lifecycleStage == .active else {
             throw TrackingError.runNotActive(id: run.info.runID, stage: run.info.lifecycleStage)
         }

@@ -21,21 +21,24 @@ struct LoggingRoutes: RouteProvider {
 
     @Sendable private func logParameter(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
+        let runID = try message.runID()
         let param = Param(try message.requiredString("key"), try message.string("value") ?? "")
-        try await store.logParam(param, runID: try message.runID())
+        try await store.logParam(param, runID: runID)
         return .empty
     }
 
     @Sendable private func setTag(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
+        let runID = try message.runID()
         let tag = Tag(try message.requiredString("key"), try message.string("value") ?? "")
-        try await store.setTag(tag, runID: try message.runID())
+        try await store.setTag(tag, runID: runID)
         return .empty
     }
 
     @Sendable private func deleteTag(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
-        try await store.deleteTag(try message.requiredString("key"), runID: try message.runID())
+        let runID = try message.runID()
+        try await store.deleteTag(try message.requiredString("key"), runID: runID)
         return .empty
     }
 

@@ -50,6 +50,7 @@ struct MetricRoutes: RouteProvider {
 
     @Sendable private func sampledHistories(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
+        guard try !message.strings("run_ids").isEmpty else { throw message.missing("run_ids") }
         let runIDs = try runIDs(message, "run_ids", call: "GetMetricHistoryBulkInterval")
         let steps: ClosedRange<Int64>?
         switch (try message.integer("start_step"), try message.integer("end_step")) {

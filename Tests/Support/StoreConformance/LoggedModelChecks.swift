@@ -69,8 +69,8 @@ extension StoreConformance {
                 #expect(place == model.artifactURI)
             }
             let tags = try await store.loggedModel(id: model.modelID, includingDeleted: false).tags
-            let note = tags.first { $0.key == WellKnownTag.modelVersions }?.value.filter { $0 != " " }
-            #expect(note == #"[{"name":"r","version":1},{"name":"r","version":2}]"#)
+            let note = tags.first { $0.key == WellKnownTag.modelVersions }?.value
+            #expect(note == #"[{"name": "r", "version": 1}, {"name": "r", "version": 2}]"#)
         },
         Check("logged models are searched by what they are and what was measured") { (store) async throws in
             let run = try await store.makeRun()
