@@ -128,7 +128,8 @@ let package = Package(
         module(
             "Server",
             [
-                "Diagnostics", "Files", "JSON", "Tracking", hummingbird, hummingbirdCore, httpTypes, logging, nioCore,
+                "Artifacts", "Diagnostics", "Files", "JSON", "Tracking", hummingbird, hummingbirdCore, httpTypes,
+                logging, nioCore,
                 nioHTTP1, nioPosix, nioSSL,
                 serviceLifecycle, systemPackage,
             ]),
@@ -137,7 +138,7 @@ let package = Package(
             [
                 "Diagnostics", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Processes",
                 "Projects", "Environments", "Artifacts",
-                "Git", "GitMessages", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,
+                "Git", "GitMessages", "JSON", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,
             ]),
         .executableTarget(
             name: "CommandLineTool",
@@ -151,8 +152,8 @@ let package = Package(
         module(
             "TestSupport", path: "Tests/Support",
             [
-                "Artifacts", "Diagnostics", "Environments", "Execution", "Files", "Processes", "Tracking", nioCore,
-                systemPackage,
+                "Artifacts", "CSQLite", "Diagnostics", "Environments", "Execution", "Files", "Processes", "Tracking",
+                nioCore, nioHTTP1, systemPackage,
             ]),
         .executableTarget(
             name: "RunnerFixture", dependencies: ["Files", "Processes", systemPackage], path: "Tests/RunnerFixture",
@@ -204,8 +205,8 @@ let package = Package(
         tests(
             "Server",
             [
-                "Server", "JSON", "SQLiteStore", "Tracking", "Diagnostics", "Files", "Processes", "TestSupport",
-                hummingbird, hummingbirdTesting, httpTypes, nioCore, systemPackage,
+                "Server", "Artifacts", "JSON", "SQLiteStore", "Tracking", "Diagnostics", "Files", "Processes",
+                "TestSupport", hummingbird, hummingbirdTesting, httpTypes, nioCore, nioHTTP1, systemPackage,
             ]),
         tests(
             "Execution",
@@ -226,7 +227,11 @@ let package = Package(
                 "SQLiteStore",
                 "Tracking", "TestSupport", systemPackage,
             ], path: "Tests/Engines/DockerTests", swiftSettings: strict),
-        tests("EndToEnd", ["Processes", "Files", "SQLiteStore", "Tracking", "TestSupport", systemPackage]),
+        tests(
+            "EndToEnd",
+            [
+                "Artifacts", "Processes", "Files", "SQLiteStore", "Tracking", "TestSupport", nioCore, systemPackage,
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

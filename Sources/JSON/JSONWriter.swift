@@ -103,13 +103,18 @@ package struct JSONWriter {
         case .object(let object):
             self.object { writer in
                 for member in object.members {
-                    writer.string(member.name)
-                    writer.bytes.append(UInt8(ascii: ":"))
-                    writer.needsComma = false
+                    writer.name(dynamic: member.name)
                     writer.value(member.value)
                 }
             }
         }
+    }
+
+    /// A name that is only known when the program runs, such as a key of a map; a value follows.
+    package mutating func name(dynamic name: String) {
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
     }
 
     private mutating func appendQuoted(_ text: String) {

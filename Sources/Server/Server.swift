@@ -74,7 +74,9 @@ package struct ServerSettings: Sendable {
     /// - Parameter store: nil for a server of artifacts alone.
     func makeRouteTable(for store: (any TrackingStore)?, metrics: ServerMetrics? = nil) -> RouteTable {
         var general: [any RouteProvider] = [
-            ArtifactProxyRoutes(roots: artifactRoots, uploadLimit: artifactLimit), ServerInfoRoutes(), LandingRoutes(),
+            ArtifactProxyRoutes(roots: artifactRoots, uploadLimit: artifactLimit),
+            DirectAccessRoutes(roots: artifactRoots, uploadLimit: artifactLimit),
+            ServerInfoRoutes(roots: artifactRoots, uploadLimit: artifactLimit), LandingRoutes(),
         ]
         if exposesMetrics, let metrics { general.append(MetricsRoutes(metrics: metrics)) }
         guard let store else { return RouteTable(general + [ArtifactsOnlyRoutes()]) }

@@ -17,18 +17,9 @@ func withMoto<Result: Sendable>(
     _ body: @Sendable ([String: String], OutgoingHTTP, TemporaryDirectory) async throws -> Result
 ) async throws -> Result {
     try await withDownloads(stall: .seconds(30)) { folder, http in
-        let port = try freePort()
         let keeper = Keeper(executable: try BuiltProducts.path("swiftflow-keeper"))
-        let moto = try await ServerProcess(
-            "moto_server", ["-H", "127.0.0.1", "-p", String(port)], port: port,
-            environment: ProcessInfo.processInfo.environment, folder: folder.path, starter: keeper,
-            patience: .seconds(60))
-        let environment = someKeys.merging([
-            "MLFLOW_S3_ENDPOINT_URL": "http://127.0.0.1:\(port)", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:\(port)",
-        ]) { $1 }
-        let bucket = S3Bucket(try S3Address("s3://artifacts"), try S3Settings(environment: environment, http: http))
-        _ = try await bucket.send(.init(method: .PUT))
-        let result = try await body(environment, http, folder)
+        let moto = try await S3Server(folder: folder, starter: keeper, http: http)
+        let result = try await body(moto.environment, http, folder)
         await moto.stop()
         return result
     }
@@ -52,6 +43,7 @@ func withMoto<Result: Sendable>(
             var repository = try S3ArtifactRepository("s3://artifacts", settings: settings)
             repository.partThreshold = 6 << 20
             repository.downloadPartSize = 5 << 20
+            repository.smallestPart = 5 << 20
             try await ArtifactRepositoryKit(
                 repository, scratch: folder.path.appending("scratch"), largeSize: (33 << 20) + 7, names: ["x"]
             ).run()

@@ -43,6 +43,23 @@ struct SignatureVector: Decodable, Sendable, CustomTestStringConvertible {
         #expect(SignatureVector.file.vectors.count >= 24)
     }
 
+    /// The example of Amazon's manual ("Authenticating Requests: Using Query Parameters").
+    @Test func `an address is signed as Amazon's example says`() {
+        let signer = SignatureV4(
+            credentials: AWSCredentials(
+                accessKeyID: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+            region: "us-east-1", service: "s3")
+        let query = signer.presignedQuery(
+            for: .init(method: "GET", host: "examplebucket.s3.amazonaws.com", path: "/test.txt"),
+            at: UTCTime(secondsSinceEpoch: 1_369_353_600), seconds: 86_400)
+        #expect(
+            SignatureV4.canonicalQuery(query)
+                == "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+                + "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400"
+                + "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c031957d157751f604d404&X-Amz-SignedHeaders=host"
+        )
+    }
+
     @Test(arguments: SignatureVector.file.vectors)
     func `a request is signed as botocore signs it`(vector: SignatureVector) throws {
         let file = SignatureVector.file

@@ -147,13 +147,3 @@ import Tracking
         #expect(throws: Errno.noSuchFileOrDirectory) { try contents(of: FilePath(fixture.path.string + "-wal")) }
     }
 }
-
-/// Executes statements with a plain connection, as another program would.
-func execute(_ sql: String, on path: FilePath) throws {
-    var connection: OpaquePointer?
-    let opened = unsafe path.withPlatformString { unsafe sqlite3_open($0, &connection) }
-    defer { unsafe sqlite3_close(connection) }
-    try #require(opened == SQLITE_OK)
-    let code = unsafe sqlite3_exec(connection, sql, nil, nil, nil)
-    try #require(code == SQLITE_OK, "\(unsafe String(cString: sqlite3_errmsg(connection)))")
-}

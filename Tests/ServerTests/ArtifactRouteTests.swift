@@ -244,7 +244,7 @@ struct ArtifactRouteTests {
     }
 
     @Test func `a server without artifacts says so`() async throws {
-        let fixture = try await ServerFixture { $0.artifactRoots.served = nil }
+        let fixture = try await ServerFixture { $0.artifactRoots = ArtifactRoots() }
         try await fixture.withClient { client in
             let answer = try await client.call(.get, "\(Self.proxy)/a")
             #expect(answer.status == 503)

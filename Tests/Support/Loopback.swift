@@ -159,13 +159,15 @@ private enum Thread {
 }
 
 /// Text that a process prints, collected as it comes.
-final class CollectedLines: Sendable {
+package final class CollectedLines: Sendable {
     private let bytes = Mutex<[UInt8]>([])
 
-    func append(_ span: RawSpan) {
+    package init() {}
+
+    package func append(_ span: RawSpan) {
         let copy = unsafe span.withUnsafeBytes { unsafe Array($0) }
         bytes.withLock { if $0.count < 1 << 20 { $0 += copy } }
     }
 
-    var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
+    package var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
 }

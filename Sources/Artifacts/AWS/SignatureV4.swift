@@ -1,6 +1,6 @@
 import Crypto
 
-/// Signs requests as Amazon's services ask for: AWS Signature Version 4, in the `Authorization` header.
+/// Signs requests as Amazon's services ask for: AWS Signature Version 4, in the `Authorization` header or in the address.
 ///
 /// A pure function of its inputs; it is checked against vectors that botocore produced.
 struct SignatureV4: Sendable {
@@ -47,25 +47,56 @@ struct SignatureV4: Sendable {
         if service == "s3" { added.append(("X-Amz-Content-SHA256", payload)) }
         if let token = credentials.sessionToken { added.append(("X-Amz-Security-Token", token)) }
 
-        let signed = Self.canonicalHeaders(request.headers + added + [("Host", request.host)])
-        let names = signed.map(\.name).joined(separator: ";")
-        let canonical = [
-            request.method, request.path.isEmpty ? "/" : request.path, Self.canonicalQuery(request.query),
-            signed.map { "\($0.name):\($0.value)\n" }.joined(), names, payload,
-        ].joined(separator: "\n")
-
-        let scope = "\(time.amazonDate)/\(region)/\(service)/aws4_request"
-        let toSign = [
-            "AWS4-HMAC-SHA256", time.amazonTimestamp, scope, hexadecimal(SHA256.hash(data: Array(canonical.utf8))),
-        ].joined(separator: "\n")
-        let signature = hexadecimal(
-            HMAC<SHA256>.authenticationCode(for: Array(toSign.utf8), using: signingKey(at: time)))
+        let (names, signature) = sign(
+            request, query: request.query, headers: request.headers + added, payload: payload, at: time)
         added.append(
             (
                 "Authorization",
-                "AWS4-HMAC-SHA256 Credential=\(credentials.accessKeyID)/\(scope), SignedHeaders=\(names), Signature=\(signature)"
+                "AWS4-HMAC-SHA256 Credential=\(credentials.accessKeyID)/\(scope(at: time)), SignedHeaders=\(names), Signature=\(signature)"
             ))
         return added
+    }
+
+    /// The query of an address that lets whoever holds it send this one request until it expires; the body is not covered.
+    ///
+    /// The request's headers must be sent with it as they are.
+    func presignedQuery(
+        for request: Request, at time: UTCTime, seconds: Int
+    ) -> [(name: String, value: String)] {
+        let names = Self.canonicalHeaders(request.headers + [("Host", request.host)]).map(\.name)
+        var query = request.query
+        query += [
+            ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+            ("X-Amz-Credential", "\(credentials.accessKeyID)/\(scope(at: time))"),
+            ("X-Amz-Date", time.amazonTimestamp), ("X-Amz-Expires", String(seconds)),
+            ("X-Amz-SignedHeaders", names.joined(separator: ";")),
+        ]
+        if let token = credentials.sessionToken { query.append(("X-Amz-Security-Token", token)) }
+        let (_, signature) = sign(
+            request, query: query, headers: request.headers, payload: Payload.unsigned.text, at: time)
+        query.append(("X-Amz-Signature", signature))
+        return query
+    }
+
+    private func scope(at time: UTCTime) -> String { "\(time.amazonDate)/\(region)/\(service)/aws4_request" }
+
+    private func sign(
+        _ request: Request, query: [(name: String, value: String)], headers: [(name: String, value: String)],
+        payload: String, at time: UTCTime
+    ) -> (names: String, signature: String) {
+        let signed = Self.canonicalHeaders(headers + [("Host", request.host)])
+        let names = signed.map(\.name).joined(separator: ";")
+        let canonical = [
+            request.method, request.path.isEmpty ? "/" : request.path, Self.canonicalQuery(query),
+            signed.map { "\($0.name):\($0.value)\n" }.joined(), names, payload,
+        ].joined(separator: "\n")
+        let toSign = [
+            "AWS4-HMAC-SHA256", time.amazonTimestamp, scope(at: time),
+            hexadecimal(SHA256.hash(data: Array(canonical.utf8))),
+        ].joined(separator: "\n")
+        let signature = hexadecimal(
+            HMAC<SHA256>.authenticationCode(for: Array(toSign.utf8), using: signingKey(at: time)))
+        return (names, signature)
     }
 
     private func signingKey(at time: UTCTime) -> SymmetricKey {

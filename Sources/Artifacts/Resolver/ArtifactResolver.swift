@@ -20,6 +20,11 @@ package final class ArtifactResolver: Sendable {
     package struct Place: Sendable {
         package var repository: any ArtifactRepository
         package var path: RelativePath
+
+        package init(repository: any ArtifactRepository, path: RelativePath) {
+            self.repository = repository
+            self.path = path
+        }
     }
 
     private let environment: [String: String]

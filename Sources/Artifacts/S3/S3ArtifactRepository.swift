@@ -9,6 +9,8 @@ package struct S3ArtifactRepository: WholeFileTransfer {
     /// Larger files go in parts, several at once.
     var partThreshold: Int64 = 64 << 20
     var downloadPartSize: Int64 = 32 << 20
+    /// No part of an upload but the last is smaller.
+    var smallestPart: Int64 = 16 << 20
 
     package var location: String { "s3://\(address.bucket)\(address.prefix.isEmpty ? "" : "/\(address.prefix)")" }
 

@@ -59,6 +59,24 @@ struct S3Bucket: Sendable {
         throw ArtifactError(.unreachable, "the bucket '\(name)' could not be reached in its region")
     }
 
+    /// An address with which anybody can send this one request until it expires, and the headers that must go with it.
+    func presigned(
+        _ request: Request, seconds: Int
+    ) async throws -> (url: String, headers: [(name: String, value: String)]) {
+        let region = settings.region(of: name)
+        var url = try url(of: request.key, region: region)
+        var headers = request.headers
+        if let owner = settings.expectedBucketOwner { headers.append(("x-amz-expected-bucket-owner", owner)) }
+        let signer = SignatureV4(
+            credentials: try await settings.credentials.credentials(), region: region, service: "s3")
+        let query = signer.presignedQuery(
+            for: .init(
+                method: request.method.rawValue, host: url.authority, path: url.path, query: request.query,
+                headers: headers), at: .now(), seconds: seconds)
+        url.query = SignatureV4.canonicalQuery(query)
+        return (url.text, headers)
+    }
+
     /// The address of a key, on Amazon or at the endpoint.
     func url(of key: String, query: [(name: String, value: String)] = [], region: String) throws -> HTTPURL {
         var url: HTTPURL

@@ -40,40 +40,46 @@ extension S3ArtifactRepository {
         }
     }
 
-    /// A stream can be read once, but must be hashed before it is sent and sent again after a failure: what is more
-    /// than a little is first put on the disk.
+    /// A stream can be read once, but a part of it must be hashed before it is sent, and sent again after a failure: so each part
+    /// waits on the disk, and is sent while the next one arrives.
     ///
-    /// So nothing reaches S3 before it is complete, and memory stays small however many write at once.
+    /// Memory stays small however many write at once, and the disk holds no more than three parts of each.
     package func write(_ file: RelativePath, _ content: ByteStream, length: Int64?) async throws {
         let key = try keyForWriting(file)
-        var iterator = content.makeAsyncIterator()
-        var beginning = ByteBuffer()
-        while beginning.readableBytes <= 1 << 20 {
-            if var buffer = try await iterator.next() {
-                beginning.writeBuffer(&buffer)
-                continue
-            }
-            try checkLength(Int64(beginning.readableBytes), length, file)
-            let body = beginning
+        var source = StreamParts(content)
+        let first = try await source.next(size: streamPartSize(1, length))
+        if source.isAtEnd {
+            try checkLength(source.received, length, file)
             try await RetryPolicy.standard.run { _ in
                 _ = try await bucket.send(
-                    .init(method: .PUT, key: key, headers: bucket.settings.uploadHeaders, body: .bytes(body)))
+                    .init(
+                        method: .PUT, key: key, headers: bucket.settings.uploadHeaders, body: first.body))
             }
             return
         }
-        let folder = try TemporaryDirectory()
-        let name = try RelativePath("upload")
-        let spool = try await PartialFile(at: name, in: folder.directory, limits: .standard)
-        var written: Int64 = 0
-        var next: ByteBuffer? = beginning
-        while let buffer = next {
-            try await spool.write(buffer, at: written)
-            written += Int64(buffer.readableBytes)
-            next = try await iterator.next()
+        try await withParts(key) { upload in
+            try await withThrowingTaskGroup(of: Part.self) { group in
+                var parts: [Part] = []
+                var content = first
+                var number = 1
+                while true {
+                    group.addTask { [content, number] in
+                        try await send(content.body, number: number, of: upload, key, .standard)
+                    }
+                    if source.isAtEnd { break }
+                    if number > 1, let part = try await group.next() { parts.append(part) }
+                    number += 1
+                    guard number <= Self.mostParts, source.received <= TransferLimits.standard.fileSize else {
+                        throw ArtifactError(
+                            .limit, "\(named(file)) is larger than \(TransferLimits.standard.fileSize) bytes")
+                    }
+                    content = try await source.next(size: streamPartSize(number, length))
+                }
+                try checkLength(source.received, length, file)
+                for try await part in group { parts.append(part) }
+                return parts
+            }
         }
-        try checkLength(written, length, file)
-        try await spool.commit()
-        try await store(LocalFile.open(name, in: folder.directory), as: file, Transfer())
     }
 
     private func checkLength(_ arrived: Int64, _ declared: Int64?, _ file: RelativePath) throws(ArtifactError) {
@@ -83,12 +89,7 @@ extension S3ArtifactRepository {
         }
     }
 
-    private struct Part: Sendable {
-        var number: Int
-        var tag: String
-    }
-
-    private func keyForWriting(_ path: RelativePath) throws(ArtifactError) -> String {
+    func keyForWriting(_ path: RelativePath) throws(ArtifactError) -> String {
         guard !path.isRoot else {
             throw ArtifactError(.wrongKind, "the root '\(location)' is a folder and cannot be written as a file")
         }
@@ -96,46 +97,25 @@ extension S3ArtifactRepository {
     }
 
     /// S3 takes at most 10,000 parts of at least 5 MiB.
-    private func partSize(for size: Int64) -> Int64 { max(16 << 20, size / 9_000 + 1) }
+    static let mostParts = 10_000
+
+    private func partSize(for size: Int64) -> Int64 { max(smallestPart, size / 9_000 + 1) }
+
+    /// Where nobody knows how long a stream will be, its parts grow as it does.
+    private func streamPartSize(_ number: Int, _ length: Int64?) -> Int64 {
+        if let length { return partSize(for: length) }
+        return smallestPart * (number <= 500 ? 1 : number <= 2_000 ? 4 : 16)
+    }
 
     /// Creates a multipart upload, lets `body` send its parts, and completes it; on any failure the parts are deleted.
     private func withParts(_ key: String, _ body: (String) async throws -> [Part]) async throws {
-        let url = try bucket.url(of: key, region: "region")
-        let created = try await RetryPolicy.standard.run { _ in
-            try await bucket.send(
-                .init(method: .POST, key: key, query: [("uploads", "")], headers: bucket.settings.uploadHeaders)
-            ).collectedBody(limit: 1 << 20, from: url)
-        }
-        guard let upload = try XMLElement(parsing: created).text(of: "UploadId"), !upload.isEmpty else {
-            throw ArtifactError(.untrustedAnswer, "'\(location)' gave no number for an upload in parts")
-        }
+        let upload = try await createUpload(key)
         do {
-            let parts = try await body(upload).sorted { $0.number < $1.number }
-            let list = parts.map {
-                "<Part><PartNumber>\($0.number)</PartNumber><ETag>\(xmlEscaped($0.tag))</ETag></Part>"
-            }
-            let document = "<CompleteMultipartUpload>\(list.joined())</CompleteMultipartUpload>"
-            try await RetryPolicy.standard.run { _ in
-                let answer = try await bucket.send(
-                    .init(
-                        method: .POST, key: key, query: [("uploadId", upload)],
-                        body: .bytes(ByteBuffer(string: document)))
-                ).collectedBody(limit: 1 << 20, from: url)
-                // The status is sent before the work is done; a failure comes in the body.
-                if let error = try? XMLElement(parsing: answer), error.name == "Error" {
-                    let code = error.text(of: "Code") ?? "unknown"
-                    throw ArtifactError(
-                        .status(500), "'s3://\(address.bucket)/\(key)' could not be put together: \(code)",
-                        isTransient: ["InternalError", "SlowDown"].contains(code))
-                }
-            }
+            try await completeUpload(upload, of: key, parts: try await body(upload).sorted { $0.number < $1.number })
         } catch {
             let failure = error
             // Also when this task was cancelled: parts that stay behind cost money. Owned by nobody, bounded by time-outs.
-            let bucket = bucket
-            await Task {
-                _ = try? await bucket.send(.init(method: .DELETE, key: key, query: [("uploadId", upload)]))
-            }.value
+            await Task { [self] in try? await deleteUpload(upload, of: key) }.value
             throw failure
         }
     }
@@ -144,11 +124,17 @@ extension S3ArtifactRepository {
         _ file: LocalFile, _ range: Range<Int64>, number: Int, of upload: String, _ key: String, _ retries: RetryPolicy
     ) async throws -> Part {
         let digest = try await file.digest(range)
-        return try await retries.run { _ in
+        let body = S3Bucket.Body.stream(digest: digest, length: Int64(range.count)) { file.stream(range) }
+        return try await send(body, number: number, of: upload, key, retries)
+    }
+
+    private func send(
+        _ body: S3Bucket.Body, number: Int, of upload: String, _ key: String, _ retries: RetryPolicy
+    ) async throws -> Part {
+        try await retries.run { _ in
             let response = try await bucket.send(
                 .init(
-                    method: .PUT, key: key, query: [("partNumber", String(number)), ("uploadId", upload)],
-                    body: .stream(digest: digest, length: Int64(range.count)) { file.stream(range) }))
+                    method: .PUT, key: key, query: [("partNumber", String(number)), ("uploadId", upload)], body: body))
             guard let tag = response.headers.first(name: "ETag") else {
                 throw ArtifactError(.untrustedAnswer, "'\(location)' took part \(number) without a tag for it")
             }
@@ -174,20 +160,8 @@ extension ByteBuffer {
         return hexadecimal(hash.finalize())
     }
 
-    fileprivate func add(to hash: inout SHA256) {
+    func add(to hash: inout SHA256) {
         // The memory is read during the call only.
         unsafe withUnsafeReadableBytes { unsafe hash.update(bufferPointer: $0) }
-    }
-}
-
-private func xmlEscaped(_ text: String) -> String {
-    text.reduce(into: "") { escaped, character in
-        switch character {
-        case "&": escaped += "&amp;"
-        case "<": escaped += "&lt;"
-        case ">": escaped += "&gt;"
-        case "\"": escaped += "&quot;"
-        default: escaped.append(character)
-        }
     }
 }

@@ -1,13 +1,11 @@
+import Artifacts
 import HTTPTypes
 import Hummingbird
 import NIOCore
 
 /// The answer that carries one artifact: an attachment, never something a browser runs or renders (row A-25).
 struct ArtifactAnswer {
-    /// Read and sent in pieces of this size, so that memory does not grow with the file.
-    private static let pieceSize = 256 << 10
-
-    let artifact: OpenArtifact
+    let artifact: any OpenArtifact
 
     func response(to request: Request) -> Response {
         var headers: HTTPFields = [
@@ -31,20 +29,17 @@ struct ArtifactAnswer {
     private func body(_ range: Range<Int64>) -> ResponseBody {
         let artifact = artifact
         return ResponseBody(contentLength: range.count) { writer in
-            var offset = range.lowerBound
-            while offset < range.upperBound {
-                let count = Int(min(Int64(Self.pieceSize), range.upperBound - offset))
-                let piece = try await artifact.read(at: offset, count: count)
-                // The file became shorter meanwhile: the connection ends here, so that the client notices.
-                guard piece.count == count else { throw ArtifactShrank() }
-                try await writer.write(ByteBuffer(bytes: piece))
-                offset += Int64(count)
+            var missing = range.count
+            for try await piece in try await artifact.content(range) {
+                missing -= piece.readableBytes
+                guard missing >= 0 else { break }
+                try await writer.write(piece)
             }
+            // The file has another length meanwhile: the connection ends here, so that the client notices.
+            guard missing == 0 else { throw ArtifactChanged() }
             try await writer.finish(nil)
         }
     }
-
-    private struct ArtifactShrank: Error {}
 
     // MARK: Headers
 
@@ -85,3 +80,6 @@ struct ArtifactAnswer {
         "mp4": "video/mp4", "webm": "video/webm", "mp3": "audio/mpeg", "wav": "audio/x-wav",
     ]
 }
+
+/// What was announced to the client is not there any more.
+struct ArtifactChanged: Error {}

@@ -1,31 +1,25 @@
+import Artifacts
 import Files
 import HTTPTypes
 import NIOPosix
 import SystemPackage
 import Tracking
 
-/// File operations in one artifact root, off the threads that serve requests.
-struct ArtifactFolder: Sendable {
+/// A folder of this machine as a storage; its files are worked on off the threads that serve requests.
+struct ArtifactFolder: ArtifactStorage {
     let path: FilePath
 
-    /// One entry of a folder.
-    struct Entry: Sendable {
-        var name: String
-        var isDirectory: Bool
-        var size: Int64
-    }
+    var directAccess: (any DirectAccess)? { nil }
 
-    /// The files and folders at a path, by name; none when the path is a file or is not there.
-    ///
     /// Links and other things that are neither file nor folder are left out, as are uploads under way.
-    func list(_ path: RelativePath) async throws -> [Entry] {
+    func list(_ path: RelativePath) async throws -> [ListedArtifact] {
         try await work { root in
             guard try root.status(path)?.kind == .directory else { return [] }
             return try root.list(path).compactMap { name, status in
                 guard !name.hasPrefix(AtomicFile.temporaryPrefix), (try? RelativePath(name)) != nil else { return nil }
                 switch status.kind {
-                case .file: return Entry(name: name, isDirectory: false, size: status.size)
-                case .directory: return Entry(name: name, isDirectory: true, size: 0)
+                case .file: return ListedArtifact(name: name, isDirectory: false, size: status.size)
+                case .directory: return ListedArtifact(name: name, isDirectory: true, size: 0)
                 case .link, .other: return nil
                 }
             }
@@ -34,20 +28,25 @@ struct ArtifactFolder: Sendable {
         }
     }
 
-    /// Opens a file for reading.
-    func open(_ path: RelativePath) async throws -> OpenArtifact {
+    func open(_ path: RelativePath) async throws -> any OpenArtifact {
         try await work { root in
             guard !path.isRoot else { throw APIError.invalidPath }
             guard let status = try root.status(path) else { throw APIError.noArtifact(path) }
             guard status.kind == .file else { throw APIError.invalidPath }
-            return OpenArtifact(try root.openFile(path), name: path.lastComponent ?? "artifact")
+            return OpenFile(try root.openFile(path), name: path.lastComponent ?? "artifact")
         } ifRootIsMissing: {
             throw APIError.noArtifact(path)
         }
     }
 
+    func write(_ path: RelativePath, _ content: ByteStream, length: Int64?) async throws {
+        let upload = try await beginUpload(path)
+        for try await bytes in content { try await upload.write(bytes) }
+        try await upload.commit()
+    }
+
     /// Begins to write a file that takes its place when it is complete.
-    func beginUpload(_ path: RelativePath) async throws -> ArtifactUpload {
+    private func beginUpload(_ path: RelativePath) async throws -> ArtifactUpload {
         try await Self.offload {
             guard !path.isRoot else { throw APIError.invalidPath }
             let root = try Directory(creating: self.path)
@@ -57,7 +56,6 @@ struct ArtifactFolder: Sendable {
         }
     }
 
-    /// Removes a file or folder; nothing there is as good.
     func remove(_ path: RelativePath) async throws {
         try await work { root in
             guard !path.isRoot else { throw APIError.invalidPath }
@@ -104,10 +102,7 @@ extension APIError {
             self = .invalidPath
         case .permissionDenied, .notPermitted, .readOnlyFileSystem:
             self.init(.permissionDenied, "The server may not \(error.operation) this artifact.")
-        case .noSpace, .diskQuotaExceeded:
-            self.init(
-                .resourceExhausted, "The disk of the artifact storage is full.",
-                status: HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage"))
+        case .noSpace, .diskQuotaExceeded: self = .storageFull
         default: self.init(.internalError, "The artifact storage failed: \(error.errno.description)")
         }
     }

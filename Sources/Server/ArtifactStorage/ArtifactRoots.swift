@@ -1,36 +1,64 @@
+package import Artifacts
 import Files
 package import SystemPackage
 import Tracking
 
-/// The folders in which the server may read and write artifacts; it touches no file elsewhere (rule R18).
+/// The places in which the server may read and write artifacts; it touches no file elsewhere (rule R18).
 package struct ArtifactRoots: Sendable {
     /// What `mlflow-artifacts:/` stands for; nil when the server serves no artifacts.
-    package var served: FilePath?
+    let served: (any ArtifactStorage)?
     /// Absolute folders below which the artifacts of runs with plain local locations may be listed and read.
-    package var local: [FilePath]
+    private let local: [FilePath]
 
+    /// - Parameters:
+    ///   - served: the folder that `mlflow-artifacts:/` stands for; nil when the server serves no artifacts.
+    ///   - local: absolute folders below which the artifacts of runs with plain local locations may be listed and read.
     package init(served: FilePath? = nil, local: [FilePath] = []) {
-        self.served = served
+        self.served = served.map { ArtifactFolder(path: $0) }
+        self.local = local + [served].compactMap { $0 }
+    }
+
+    /// - Parameter repository: what `mlflow-artifacts:/` stands for: a local folder, a bucket, …
+    package init(repository: any ArtifactRepository, local: [FilePath] = []) {
+        if let folder = repository as? LocalArtifactRepository {
+            self.init(served: folder.root, local: local)
+        } else {
+            self.init(storage: RepositoryStorage(repository: repository), local: local)
+        }
+    }
+
+    private init(storage: any ArtifactStorage, local: [FilePath]) {
+        served = storage
         self.local = local
     }
 
-    /// The folder and the path in it that a stored location means, if it lies in one of ours.
+    /// The storage and the path in it that a stored location means, if it lies in one of ours.
     ///
     /// The location may have been chosen by a client: nothing is opened here, and what is opened later is opened beneath the folder.
     func place(of location: String) -> ArtifactPlace? {
         guard let uri = LocationURI(location) else { return nil }
         if uri.scheme == "mlflow-artifacts" {
             guard let served, let path = RelativePath(components: uri.components) else { return nil }
-            return ArtifactPlace(folder: ArtifactFolder(path: served), path: path)
+            return ArtifactPlace(storage: served, path: path)
         }
         guard uri.isLocal else { return nil }
-        for root in local + [served].compactMap({ $0 }) {
+        for root in local {
             guard let rootURI = LocationURI(root.string), uri.lies(in: rootURI),
                 let path = RelativePath(components: Array(uri.components.dropFirst(rootURI.components.count)))
             else { continue }
-            return ArtifactPlace(folder: ArtifactFolder(path: root), path: path)
+            return ArtifactPlace(storage: ArtifactFolder(path: root), path: path)
         }
         return nil
+    }
+
+    /// The storage of `mlflow-artifacts:/`, or a refusal that says why there is none.
+    func requireServed() throws(APIError) -> any ArtifactStorage {
+        guard let served else {
+            throw APIError(
+                .temporarilyUnavailable,
+                "This server does not serve artifacts: it was started with --no-serve-artifacts.")
+        }
+        return served
     }
 
     /// The place of a stored location, or a refusal that says why there is none.
@@ -45,13 +73,13 @@ package struct ArtifactRoots: Sendable {
     }
 }
 
-/// A path in one of the server's own artifact folders.
+/// A path in one of the server's own storages.
 struct ArtifactPlace: Sendable {
-    let folder: ArtifactFolder
+    let storage: any ArtifactStorage
     let path: RelativePath
 
     func appending(_ other: RelativePath) -> ArtifactPlace {
-        ArtifactPlace(folder: folder, path: path.appending(other))
+        ArtifactPlace(storage: storage, path: path.appending(other))
     }
 }
 

@@ -1,3 +1,4 @@
+import Artifacts
 import HTTPTypes
 import Hummingbird
 import JSON
@@ -32,6 +33,7 @@ struct APIError: Error {
             let text = error.remedy.map { "\(error.message); \($0)" } ?? error.message
             self.init(error.code, text)
             if error.code == .temporarilyUnavailable { headers[.retryAfter] = "1" }
+        case let error as ArtifactError: self.init(error)
         case let error as JSONError:
             self.init(
                 .invalidParameterValue, "The request body is not valid JSON: \(error.reason) at byte \(error.offset).")

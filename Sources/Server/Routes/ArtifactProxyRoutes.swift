@@ -14,29 +14,17 @@ struct ArtifactProxyRoutes: RouteProvider {
     let uploadLimit: Int64?
 
     var routes: [Route] {
-        let unsupported =
-            ["create", "complete", "abort"].flatMap { step in
-                Route.call(.post, "mlflow-artifacts/mpu/\(step)/**") { try multipart($0, after: "/mpu/\(step)/") }
-            } + Route.call(.get, "mlflow-artifacts/presigned/**") { try multipart($0, after: "/presigned/") }
-        return Route.call(.get, Self.prefix, handler: list)
+        Route.call(.get, Self.prefix, handler: list)
             + Route.call(.get, "\(Self.prefix)/**", handler: download)
             + Route.call(.put, "\(Self.prefix)/**", handler: upload)
             + Route.call(.delete, "\(Self.prefix)/**", handler: delete)
-            + unsupported
     }
 
-    private func folder() throws(APIError) -> ArtifactFolder {
-        guard let served = roots.served else {
-            throw APIError(
-                .temporarilyUnavailable,
-                "This server does not serve artifacts: it was started with --no-serve-artifacts.")
-        }
-        return ArtifactFolder(path: served)
-    }
+    private func storage() throws(APIError) -> any ArtifactStorage { try roots.requireServed() }
 
     @Sendable private func list(_ request: APIRequest) async throws -> Response {
         let path = try RelativePath.artifact(optional: try await request.message().string("path"))
-        let entries = try await folder().list(path)
+        let entries = try await storage().list(path)
         return .json {
             $0.field("files", entries) { $0.fileInfo(path: $1.name, entry: $1) }
         }
@@ -44,29 +32,21 @@ struct ArtifactProxyRoutes: RouteProvider {
 
     @Sendable private func download(_ request: APIRequest) async throws -> Response {
         let path = try request.artifactPath(after: "/artifacts/")
-        return ArtifactAnswer(artifact: try await folder().open(path)).response(to: request.request)
+        return ArtifactAnswer(artifact: try await storage().open(path)).response(to: request.request)
     }
 
     @Sendable private func upload(_ request: APIRequest) async throws -> Response {
         guard !request.request.uri.path.hasSuffix("/") else { throw APIError.invalidPath }
         let path = try request.artifactPath(after: "/artifacts/")
         try await ArtifactReception(request: request.request, limit: uploadLimit).receive(
-            into: ArtifactPlace(folder: try folder(), path: path))
+            into: ArtifactPlace(storage: try storage(), path: path))
         return Response(status: .ok)
     }
 
     @Sendable private func delete(_ request: APIRequest) async throws -> Response {
         let path = try request.artifactPath(after: "/artifacts/")
-        try await folder().remove(path)
+        try await storage().remove(path)
         return .empty
-    }
-
-    /// Files of a local folder are sent through the server; there is nowhere else to send parts of them to.
-    private func multipart(_ request: APIRequest, after marker: String) throws -> Response {
-        _ = try folder()
-        _ = try request.artifactPath(after: marker)
-        throw APIError(
-            .notImplemented, "Multipart upload is not supported for the current artifact repository")
     }
 }
 
@@ -81,7 +61,7 @@ extension APIRequest {
 }
 
 extension JSONWriter {
-    mutating func fileInfo(path: String, entry: ArtifactFolder.Entry) {
+    mutating func fileInfo(path: String, entry: ListedArtifact) {
         object {
             $0.field("path", path)
             $0.field("is_dir", entry.isDirectory)

@@ -49,7 +49,7 @@ struct ArtifactRoutes: RouteProvider {
 
     private func list(_ path: RelativePath, rootURI: String) async throws -> Response {
         let place = try roots.requirePlace(of: rootURI).appending(path)
-        let entries = try await place.folder.list(place.path)
+        let entries = try await place.storage.list(place.path)
         return .json {
             $0.field("root_uri", rootURI)
             $0.field("files", entries) {
@@ -86,7 +86,7 @@ struct ArtifactRoutes: RouteProvider {
 
     private func file(_ path: RelativePath, rootURI: String, _ request: APIRequest) async throws -> Response {
         let place = try roots.requirePlace(of: rootURI).appending(path)
-        return ArtifactAnswer(artifact: try await place.folder.open(place.path)).response(to: request.request)
+        return ArtifactAnswer(artifact: try await place.storage.open(place.path)).response(to: request.request)
     }
 
     @Sendable private func uploadRunArtifact(_ request: APIRequest) async throws -> Response {

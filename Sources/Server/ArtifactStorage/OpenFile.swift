@@ -1,14 +1,19 @@
+import Artifacts
 import Glibc
+import NIOCore
 import SystemPackage
 
-/// A file opened for sending; closed when nobody holds it any more.
-final class OpenArtifact: Sendable {
-    private let descriptor: FileDescriptor
+/// A file of a folder, opened for sending; closed when nobody holds it any more.
+final class OpenFile: OpenArtifact {
+    /// Read in pieces of this size, so that memory does not grow with the file.
+    private static let pieceSize = 256 << 10
+
+    private let descriptor: SystemPackage.FileDescriptor
     /// The file's own name, without folders.
     let name: String
     let size: Int64
 
-    init(_ descriptor: FileDescriptor, name: String) {
+    init(_ descriptor: SystemPackage.FileDescriptor, name: String) {
         self.descriptor = descriptor
         self.name = name
         var status = stat()
@@ -19,8 +24,21 @@ final class OpenArtifact: Sendable {
         try? descriptor.close()
     }
 
+    func content(_ range: Range<Int64>) -> ByteStream {
+        ByteStream { [self] in
+            var offset = range.lowerBound
+            return {
+                let count = Int(min(Int64(Self.pieceSize), range.upperBound - offset))
+                guard count > 0 else { return nil }
+                let piece = try await self.read(at: offset, count: count)
+                offset += Int64(piece.count)
+                return piece.isEmpty ? nil : ByteBuffer(bytes: piece)
+            }
+        }
+    }
+
     /// At most `count` bytes from `offset`; fewer only at the end of the file.
-    func read(at offset: Int64, count: Int) async throws -> [UInt8] {
+    private func read(at offset: Int64, count: Int) async throws -> [UInt8] {
         try await ArtifactFolder.offload {
             try unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
                 while initialized < count {
