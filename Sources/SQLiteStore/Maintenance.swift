@@ -1,5 +1,3 @@
-import Glibc
-package import SystemPackage
 package import Tracking
 
 /// The care of the file as a whole.
@@ -16,37 +14,9 @@ extension SQLiteStore {
         }
     }
 
-    /// Writes a copy of the live store to a new file, with SQLite's own means: copying the file itself would tear it.
-    ///
-    /// - Throws: when there is a file of that name, or the copy cannot be written; then nothing is left of it.
-    package func backUp(to destination: FilePath) async throws {
-        let path = path
-        try await read { connection in
-            let descriptor: FileDescriptor
-            do {
-                descriptor = try FileDescriptor.open(
-                    destination, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
-                    permissions: [.ownerReadWrite])
-            } catch let error as Errno {
-                throw StoreFileError(path: destination, reason: .cannotOpen(error.description))
-            }
-            try descriptor.close()
-            do {
-                let copy = try Connection(path: destination, access: .readWrite, busyTimeout: .zero)
-                try connection.backUp(into: copy)
-            } catch {
-                _ = unsafe destination.withPlatformString { unsafe unlink($0) }
-                guard let failure = error as? SQLiteFailure else { throw error }
-                throw StoreFileError(
-                    path: destination,
-                    reason: failure.isDiskFull ? .diskFull : .failed("\(failure.message) (from '\(path)')"))
-            }
-        }
-    }
-
     // MARK: Collecting what was deleted
 
-    /// Runs that were deleted before that time, whose artifacts and rows may go.
+    /// Runs that were deleted before that time (milliseconds since 1970), whose artifacts and rows may go.
     package func deletedRuns(before time: Int64 = .max) async throws -> [RunInfo] {
         try await read { connection in
             try connection.all(

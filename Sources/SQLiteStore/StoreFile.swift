@@ -38,6 +38,22 @@ struct StoreFile: Sendable {
         }
     }
 
+    /// A connection for looking at a file of any version, which it never changes.
+    ///
+    /// - Throws: `StoreFileError` for what is no store.
+    func openForInspection() throws -> Connection {
+        try checkPlace()
+        let connection = try openForReading()
+        do {
+            guard try connection.exists("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'") else {
+                throw StoreFileError(path: path, reason: .notAStore)
+            }
+        } catch let failure as SQLiteFailure {
+            throw explained(failure)
+        }
+        return connection
+    }
+
     private func configure(_ connection: Connection) throws(SQLiteFailure) {
         let synchronous = options.durability == .full ? "FULL" : "NORMAL"
         try connection.execute(
@@ -142,7 +158,7 @@ struct StoreFile: Sendable {
         }
     }
 
-    private func explained(_ failure: SQLiteFailure) -> StoreFileError {
+    func explained(_ failure: SQLiteFailure) -> StoreFileError {
         let reason: StoreFileError.Reason =
             if failure.isNotADatabase {
                 .notADatabase

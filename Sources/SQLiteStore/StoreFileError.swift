@@ -6,6 +6,8 @@ package struct StoreFileError: ExplainedError, Hashable {
     package enum Reason: Sendable, Hashable {
         case noFolder
         case missing
+        /// It was to be created, and is there.
+        case exists
         case isFolder
         case cannotOpen(String)
         case readOnly
@@ -37,6 +39,7 @@ package struct StoreFileError: ExplainedError, Hashable {
         switch reason {
         case .noFolder: "cannot be created: its folder '\(path.removingLastComponent())' does not exist"
         case .missing: "does not exist"
+        case .exists: "exists already"
         case .isFolder: "is a folder, not a database file"
         case .cannotOpen(let why): "cannot be opened: \(why)"
         case .readOnly: "is read-only"
@@ -56,6 +59,7 @@ package struct StoreFileError: ExplainedError, Hashable {
         switch reason {
         case .noFolder: "create the folder, or choose another place"
         case .missing: nil
+        case .exists: "choose another name; it has not been changed"
         case .isFolder: "name a file in it, such as 'sqlite:///\(path)/mlflow.db'"
         case .cannotOpen: "check the permissions of the file and of its folder"
         case .readOnly: "make the file and its folder writable, or choose another place"
