@@ -19,7 +19,7 @@ struct Swiftflow: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self,
             CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self, ServerCommand.self,
-            GarbageCollectionCommand.self,
+            GarbageCollectionCommand.self, DatabaseCommand.self,
         ])
 
     @Option(
