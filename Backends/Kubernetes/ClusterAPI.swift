@@ -43,8 +43,12 @@ package struct ClusterError: ExplainedError {
 }
 
 /// Paths of the objects we deal with.
-struct ClusterPaths: Sendable {
-    var namespace: String
+package struct ClusterPaths: Sendable {
+    package var namespace: String
+
+    package init(namespace: String) {
+        self.namespace = namespace
+    }
 
     private func core(_ kind: String) -> String { "/api/v1/namespaces/\(namespace)/\(kind)" }
 

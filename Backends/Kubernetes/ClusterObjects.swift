@@ -139,12 +139,34 @@ package struct JobState: Sendable, Hashable {
 func secondsSince1970(_ text: String) -> Int64? {
     let numbers = text.split { !("0"..."9").contains($0) }.prefix(6).compactMap { Int64($0) }
     guard numbers.count == 6, text.hasSuffix("Z"), numbers.allSatisfy({ $0 < 10_000 }) else { return nil }
-    let (year, month, day) = (numbers[0], numbers[1], numbers[2])
-    // Days from civil, counting years from March.
+    return daysSince1970(year: numbers[0], month: numbers[1], day: numbers[2]) * 86_400 + numbers[3] * 3600
+        + numbers[4] * 60 + numbers[5]
+}
+
+/// Days of the Gregorian calendar, for years of at most four digits.
+func daysSince1970(year: Int64, month: Int64, day: Int64) -> Int64 {
+    // Counting years from March.
     let shifted = month > 2 ? year : year - 1
-    let era = shifted / 400
+    let era = (shifted >= 0 ? shifted : shifted - 399) / 400
     let yearOfEra = shifted - era * 400
     let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    return days * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+}
+
+/// Writes `2026-11-21T12:36:01Z`.
+func timeText(_ seconds: Int64) -> String {
+    let days = (seconds - (seconds % 86_400 + 86_400) % 86_400) / 86_400
+    let rest = seconds - days * 86_400
+    // Civil from days, counting years from March.
+    let shifted = days + 719_468
+    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+    let dayOfEra = shifted - era * 146_097
+    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+    let shiftedMonth = (5 * dayOfYear + 2) / 153
+    let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
+    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return "\(year)-\(two(month))-\(two(day))T\(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60))Z"
 }

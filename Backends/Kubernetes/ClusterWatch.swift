@@ -40,7 +40,7 @@ package final class ClusterWatch: Sendable {
     private let pace: Pace
     private let state = Mutex(State())
 
-    init(cluster: any ClusterAPI, paths: ClusterPaths, selector: String, pace: Pace = Pace()) {
+    package init(cluster: any ClusterAPI, paths: ClusterPaths, selector: String, pace: Pace = Pace()) {
         self.cluster = cluster
         self.paths = paths
         self.selector = selector
@@ -51,7 +51,7 @@ package final class ClusterWatch: Sendable {
     var interruptions: Int { state.withLock { $0.interruptions } }
 
     /// The state of one job from now on: the newest one, whenever it changes and at each pulse.
-    func views(of job: String) -> AsyncStream<JobView> {
+    package func views(of job: String) -> AsyncStream<JobView> {
         AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
             let number = state.withLock { state in
                 state.nextFollower += 1

@@ -1,18 +1,22 @@
 import Diagnostics
-import Execution
+package import Execution
 import JSON
 import Processes
 import Synchronization
 
 /// Follows one job to its end: passes its log on, tells what it waits for, finds out why it was interrupted, and takes it away when asked.
-final class JobFollower: Sendable {
+package final class JobFollower: Sendable {
     /// What a job is given besides the cluster's own words.
-    struct Settings: Sendable {
-        var pendingTimeout: Duration
+    package struct Settings: Sendable {
+        package var pendingTimeout: Duration
         /// How long the cluster may be silent before the job is given up.
-        var silenceLimit: Duration = .seconds(3600)
-        var pause: Duration = .milliseconds(250)
-        var longestPause: Duration = .seconds(10)
+        package var silenceLimit: Duration = .seconds(3600)
+        package var pause: Duration = .milliseconds(250)
+        package var longestPause: Duration = .seconds(10)
+
+        package init(pendingTimeout: Duration) {
+            self.pendingTimeout = pendingTimeout
+        }
     }
 
     private struct State {
@@ -23,7 +27,7 @@ final class JobFollower: Sendable {
         var removal: Task<Void, Never>?
     }
 
-    let name: String
+    package let name: String
     private let cluster: any ClusterAPI
     private let paths: ClusterPaths
     private let watch: ClusterWatch
@@ -32,7 +36,7 @@ final class JobFollower: Sendable {
     private let report: @Sendable (LaunchEvent) -> Void
     private let state = Mutex(State())
 
-    init(
+    package init(
         name: String, cluster: any ClusterAPI, paths: ClusterPaths, watch: ClusterWatch, settings: Settings,
         output: @escaping @Sendable (RawSpan) -> Void, report: @escaping @Sendable (LaunchEvent) -> Void
     ) {
@@ -54,7 +58,7 @@ final class JobFollower: Sendable {
     // MARK: To the end
 
     /// Returns when the job has ended and its log has been passed on.
-    func follow() async -> JobEnd {
+    package func follow() async -> JobEnd {
         await withTaskGroup(of: Void.self) { logs in
             var progress = Progress()
             var followed: Set<String> = []
@@ -274,7 +278,7 @@ final class JobFollower: Sendable {
     // MARK: The end by request
 
     /// Asks the command to end, and after `grace` makes it end; returns when nothing of the job is left.
-    func stop(grace: Duration) async {
+    package func stop(grace: Duration) async {
         let isFirst = state.withLock { state in
             defer { state.isStopping = true }
             return !state.isStopping

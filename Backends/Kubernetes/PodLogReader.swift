@@ -12,22 +12,23 @@ package struct PodLogReader: Sendable {
     private var held: [UInt8] = []
     /// Up to where `held` is known to have no line's end.
     private var searched = 0
-    /// The latest second of which a line was given away, as it was written, with its zone.
-    private var second: [UInt8] = []
-    /// How many lines of that second were given away.
-    private var countInSecond = 0
+    /// How many lines of each of the latest seconds were given away, the latest last; by UTC, since 1970.
+    private var counts: [(second: Int64, lines: Int)] = []
+    /// How many lines of a new connection are known.
     private var rest = 0
+    /// Times are not quite in order where a container's two streams meet; so much is asked for once more.
+    private static let overlap: Int64 = 2
 
     package init() {}
 
     /// From when on the log has to be asked for to go on, such as `2026-11-21T12:36:01Z`; nil for the beginning.
-    package var since: String? { second.isEmpty ? nil : String(decoding: second, as: UTF8.self) }
+    package var since: String? { counts.last.map { timeText($0.second - Self.overlap) } }
 
     /// The connection was lost, and a new one begins with the lines of ``since``.
     package mutating func reconnect() {
         held = []
         searched = 0
-        rest = countInSecond
+        rest = counts.reduce(0) { $0 + $1.lines }
     }
 
     /// Takes bytes as they come.
@@ -67,25 +68,33 @@ package struct PodLogReader: Sendable {
             last = next
         }
         pieces.append(start..<line.endIndex)
-        let time = Array(line[last.start..<last.start + 19] + line[last.zone..<last.end - 1])
-        if time == second {
-            if rest > 0 {
-                rest -= 1
-                return
-            }
-            countInSecond += 1
-        } else if second.isEmpty || second.lexicographicallyPrecedes(time) {
+        if isNew(last.second) { for piece in pieces { deliver(line[piece]) } }
+    }
+
+    /// Whether a line of that second has not been given away yet; counts it then.
+    private mutating func isNew(_ second: Int64) -> Bool {
+        let latest = counts.last?.second ?? second
+        if second > latest {
             rest = 0
-            second = time
-            countInSecond = 1
+        } else if rest > 0, second >= latest - Self.overlap {
+            rest -= 1
+            return false
         }
-        for piece in pieces { deliver(line[piece]) }
+        if let index = counts.firstIndex(where: { $0.second == second }) {
+            counts[index].lines += 1
+        } else if second > latest || counts.isEmpty {
+            counts.append((second, 1))
+            counts.removeAll { $0.second < second - Self.overlap }
+        } else if second >= latest - Self.overlap {
+            counts.append((second, 1))
+            counts.sort { $0.second < $1.second }
+        }
+        return true
     }
 
     private struct Stamp {
-        var start: Int
-        /// Where `Z` or `+02:00` begins.
-        var zone: Int
+        /// Since 1970, by UTC.
+        var second: Int64
         /// Behind the space that follows.
         var end: Int
     }
@@ -113,7 +122,21 @@ package struct PodLogReader: Sendable {
             position += 1
         }
         guard position > zone, position < line.endIndex, line[position] == UInt8(ascii: " ") else { return nil }
-        return Stamp(start: start, zone: zone, end: position + 1)
+        func number(_ offset: Int, _ count: Int) -> Int64 {
+            line[start + offset..<start + offset + count].reduce(0) { $0 * 10 + Int64($1 - 0x30) }
+        }
+        let second =
+            daysSince1970(year: number(0, 4), month: number(5, 2), day: number(8, 2)) * 86_400
+            + number(11, 2) * 3600 + number(14, 2) * 60 + number(17, 2)
+        return Stamp(second: second - offset(line[zone..<position]), end: position + 1)
+    }
+
+    /// `+02:00` in seconds.
+    private static func offset(_ zone: ArraySlice<UInt8>) -> Int64 {
+        let numbers = zone.split { !isDigit($0) }.compactMap { Int64(String(decoding: $0, as: UTF8.self)) }
+        guard numbers.count == 2 else { return 0 }
+        let seconds = numbers[0] * 3600 + numbers[1] * 60
+        return zone.first == UInt8(ascii: "-") ? -seconds : seconds
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

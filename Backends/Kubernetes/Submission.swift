@@ -1,20 +1,29 @@
 import Diagnostics
-import Execution
-import JSON
+package import Execution
+package import JSON
 import Synchronization
 
 /// Brings a job into the cluster exactly once, also when answers are lost.
-struct Submission: Sendable {
-    let cluster: any ClusterAPI
-    let paths: ClusterPaths
-    let name: String
-    let report: @Sendable (LaunchEvent) -> Void
+package struct Submission: Sendable {
+    private let cluster: any ClusterAPI
+    private let paths: ClusterPaths
+    private let name: String
+    private let report: @Sendable (LaunchEvent) -> Void
     /// How long a cluster that is only unwell is tried again.
-    var patience: Duration = .seconds(90)
-    var firstPause: Duration = .milliseconds(250)
+    package var patience: Duration = .seconds(90)
+    package var firstPause: Duration = .milliseconds(250)
+
+    package init(
+        cluster: any ClusterAPI, paths: ClusterPaths, name: String, report: @escaping @Sendable (LaunchEvent) -> Void
+    ) {
+        self.cluster = cluster
+        self.paths = paths
+        self.name = name
+        self.report = report
+    }
 
     /// - Returns: the job as the cluster keeps it.
-    func submit(_ manifest: JobManifest) async throws -> JSONValue {
+    package func submit(_ manifest: JobManifest) async throws -> JSONValue {
         if case .configMap(_, let files) = manifest.code { try await createConfigMap(files, manifest) }
         let object: JSONValue
         do {
