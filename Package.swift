@@ -153,7 +153,7 @@ let package = Package(
             "TestSupport", path: "Tests/Support",
             [
                 "Artifacts", "CSQLite", "Diagnostics", "Environments", "Execution", "Files", "Processes", "Tracking",
-                nioCore, nioHTTP1, systemPackage,
+                nioCore, nioHTTP1, nioPosix, systemPackage,
             ]),
         .executableTarget(
             name: "RunnerFixture", dependencies: ["Files", "Processes", systemPackage], path: "Tests/RunnerFixture",

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import Synchronization
 import TestSupport
 
@@ -53,27 +52,12 @@ final class RawHTTPServer: Sendable {
     static func serving<Result: Sendable>(
         _ answer: @escaping Answer, _ body: @Sendable (RawHTTPServer) async throws -> Result
     ) async throws -> Result {
-        let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .bind(host: "127.0.0.1", port: 0) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try AcceptedConnection(channel)
-                }
-            }
-        let server = RawHTTPServer(port: listener.channel.localAddress?.port ?? 0)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await withThrowingDiscardingTaskGroup { connections in
-                    try await listener.executeThenClose { inbound in
-                        for try await connection in inbound {
-                            // A test that breaks off makes writes fail here; that is what it wanted.
-                            connections.addTask { try? await server.serve(connection.take(), answer) }
-                        }
-                    }
-                }
-            }
-            defer { group.cancelAll() }
-            return try await body(server)
+        let listener = try await RawListener.open()
+        let server = RawHTTPServer(port: listener.port)
+        return try await listener.serving { connection in
+            try await server.serve(connection, answer)
+        } _: {
+            try await body(server)
         }
     }
 

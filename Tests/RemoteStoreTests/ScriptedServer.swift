@@ -1,5 +1,4 @@
 import NIOCore
-import NIOPosix
 import RemoteStore
 import Synchronization
 import TestSupport
@@ -74,27 +73,12 @@ final class ScriptedServer: Sendable {
     static func serving<Result: Sendable>(
         _ script: @escaping Script, _ body: @Sendable (ScriptedServer) async throws -> Result
     ) async throws -> Result {
-        let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .bind(host: "127.0.0.1", port: 0) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try AcceptedConnection(channel)
-                }
-            }
-        let server = ScriptedServer(port: listener.channel.localAddress?.port ?? 0)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await withThrowingDiscardingTaskGroup { connections in
-                    try await listener.executeThenClose { inbound in
-                        for try await connection in inbound {
-                            // A test that breaks off makes writes fail here; that is what it wanted.
-                            connections.addTask { try? await server.serve(connection.take(), script) }
-                        }
-                    }
-                }
-            }
-            defer { group.cancelAll() }
-            return try await body(server)
+        let listener = try await RawListener.open()
+        let server = ScriptedServer(port: listener.port)
+        return try await listener.serving { connection in
+            try await server.serve(connection, script)
+        } _: {
+            try await body(server)
         }
     }
 
