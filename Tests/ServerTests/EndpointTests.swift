@@ -1,6 +1,7 @@
 import Files
 import SQLiteStore
 import SystemPackage
+import TestSupport
 import Testing
 import Tracking
 

@@ -2,6 +2,7 @@ import Files
 import NIOCore
 import SQLiteStore
 import SystemPackage
+import TestSupport
 import Testing
 import Tracking
 

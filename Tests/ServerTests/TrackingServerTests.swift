@@ -4,6 +4,7 @@ import Processes
 import SQLiteStore
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 import Tracking
 

@@ -43,6 +43,12 @@ package final class SwiftflowProgram: Sendable {
     package func run(
         _ arguments: String..., in workingDirectory: FilePath? = nil, variables: [String: String] = [:]
     ) async throws -> Result {
+        try await run(arguments, in: workingDirectory, variables: variables)
+    }
+
+    package func run(
+        _ arguments: [String], in workingDirectory: FilePath? = nil, variables: [String: String] = [:]
+    ) async throws -> Result {
         try await start(arguments, in: workingDirectory, variables: variables).result()
     }
 
@@ -75,6 +81,9 @@ package final class SwiftflowProgram: Sendable {
     package struct Running: Sendable {
         package let process: any RunningProcess
         fileprivate let collected: Collected
+
+        /// What has been written to standard error so far.
+        package var messages: String { collected.text(.standardError) }
 
         package func result() async throws -> Result {
             let end = await process.wait()

@@ -2,14 +2,14 @@ import Dispatch
 import Glibc
 
 /// A TCP client that sends exactly the bytes it is given: what well-behaved client libraries cannot.
-final class RawClient: Sendable {
+package final class RawClient: Sendable {
     private let descriptor: Int32
 
-    struct CannotConnect: Error {
-        let errno: Int32
+    package struct CannotConnect: Error {
+        package let errno: Int32
     }
 
-    init(port: Int) throws {
+    package init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -30,7 +30,7 @@ final class RawClient: Sendable {
     }
 
     /// From `http://127.0.0.1:PORT`.
-    convenience init(uri: String) throws {
+    package convenience init(uri: String) throws {
         try self.init(port: Int(uri.split(separator: ":").last ?? "") ?? 0)
     }
 
@@ -40,25 +40,33 @@ final class RawClient: Sendable {
 
     /// False when the other side has hung up.
     @discardableResult
-    func send(_ text: String) async -> Bool {
+    package func send(_ text: String) async -> Bool {
+        await send(Array(text.utf8))
+    }
+
+    /// Sends the same bytes several times over; false when the other side has hung up.
+    @discardableResult
+    package func send(_ bytes: [UInt8], times: Int = 1) async -> Bool {
         await onOwnThread { client in
-            var rest = Array(text.utf8)[...]
-            while !rest.isEmpty {
-                let count = unsafe rest.withUnsafeBytes {
-                    unsafe Glibc.send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            for _ in 0..<times {
+                var rest = bytes[...]
+                while !rest.isEmpty {
+                    let count = unsafe rest.withUnsafeBytes {
+                        unsafe Glibc.send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                    }
+                    guard count > 0 else { return false }
+                    rest = rest.dropFirst(count)
                 }
-                guard count > 0 else { return false }
-                rest = rest.dropFirst(count)
             }
             return true
         }
     }
 
     /// Says that nothing more will come.
-    func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+    package func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Everything until the other side closes, or until `isEnough`.
-    func receive(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
+    package func receive(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> String {
         await onOwnThread { client in
             var received: [UInt8] = []
             var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -74,6 +82,24 @@ final class RawClient: Sendable {
         }
     }
 
+    /// Counts what comes until the other side closes, and keeps only its beginning.
+    package func drain() async -> (beginning: String, count: Int64) {
+        await onOwnThread { client in
+            var beginning: [UInt8] = []
+            var total: Int64 = 0
+            var buffer = [UInt8](repeating: 0, count: 1 << 20)
+            while true {
+                let count = unsafe buffer.withUnsafeMutableBytes {
+                    unsafe recv(client.descriptor, $0.baseAddress, $0.count, 0)
+                }
+                guard count > 0 else { break }
+                if beginning.count < 4096 { beginning += buffer.prefix(min(count, 4096)) }
+                total += Int64(count)
+            }
+            return (String(decoding: beginning, as: UTF8.self), total)
+        }
+    }
+
     /// Calls that block must not take a thread of the pool that the server under test needs.
     private func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable (RawClient) -> Value) async -> Value {
         await withCheckedContinuation { continuation in
@@ -83,7 +109,7 @@ final class RawClient: Sendable {
 }
 
 /// The status of the first answer in a text, or nil.
-func firstStatus(_ text: String) -> Int? {
+package func firstStatus(_ text: String) -> Int? {
     guard text.hasPrefix("HTTP/1.1 ") else { return nil }
     return Int(text.dropFirst("HTTP/1.1 ".count).prefix(3))
 }
