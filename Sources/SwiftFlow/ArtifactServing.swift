@@ -1,3 +1,4 @@
+import Artifacts
 package import Diagnostics
 import Files
 package import Server
@@ -22,11 +23,18 @@ package struct ArtifactServing: Sendable, Hashable {
         self.defaultRoot = defaultRoot ?? (isServing ? "mlflow-artifacts:/" : "./mlruns")
     }
 
-    /// The folders the server may touch.
+    /// The places the server may touch.
+    ///
+    /// A bucket is not asked for anything yet.
     ///
     /// Beside the destination these are the places where runs that were recorded without a server keep their files, to be listed and
     /// read, and the default root if it is local.
-    package func roots(store: StoreLocation?, workingDirectory: FilePath) -> ArtifactRoots {
+    ///
+    /// - Parameter environment: says how a bucket is reached, with MLflow's and Amazon's variables.
+    /// - Throws: `ArtifactError` for an address or settings of a bucket that cannot be understood.
+    package func roots(
+        store: StoreLocation?, environment: [String: String], workingDirectory: FilePath
+    ) throws -> ArtifactRoots {
         var local = [workingDirectory.appending("mlruns")]
         if case .sqlite(let path)? = store { local.append(path.removingLastComponent().appending("mlruns")) }
         if let root = localFolder(ofArtifactURI: absolute(defaultRoot, workingDirectory)) { local.append(root) }
@@ -34,6 +42,9 @@ package struct ArtifactServing: Sendable, Hashable {
         for folder in local where !distinct.contains(folder) { distinct.append(folder) }
         switch destination {
         case .folder(let path)?: return ArtifactRoots(served: path, local: distinct)
+        case .bucket(let uri)?:
+            let settings = try S3Settings(environment: environment, http: try OutgoingHTTP(environment: environment))
+            return ArtifactRoots(repository: try S3ArtifactRepository(uri, settings: settings), local: distinct)
         case nil: return ArtifactRoots(served: nil, local: distinct)
         }
     }
@@ -48,9 +59,15 @@ package struct ArtifactServing: Sendable, Hashable {
 package enum ArtifactDestination: Sendable, Hashable {
     /// A folder of this machine.
     case folder(FilePath)
+    /// `s3://bucket/prefix`
+    case bucket(String)
 
     /// Understands a path, a `file:` URI or the URI of another storage.
     package init(_ uri: String, workingDirectory: FilePath) throws(UsageError) {
+        if uri.lowercased().hasPrefix("s3://") {
+            self = .bucket("s3://\(uri.dropFirst("s3://".count))")
+            return
+        }
         let folder: FilePath?
         if let local = localFolder(ofArtifactURI: uri) {
             folder = local
@@ -62,7 +79,7 @@ package enum ArtifactDestination: Sendable, Hashable {
         guard let folder else {
             throw UsageError(
                 "artifacts cannot be kept at '\(redactedURL(uri))'",
-                remedy: "give --artifacts-destination a folder of this machine")
+                remedy: "give --artifacts-destination a folder of this machine, or s3://BUCKET/PREFIX")
         }
         self = .folder(workingDirectory.pushing(folder).lexicallyNormalized())
     }
@@ -71,6 +88,7 @@ package enum ArtifactDestination: Sendable, Hashable {
     package var text: String {
         switch self {
         case .folder(let path): path.string
+        case .bucket(let uri): uri
         }
     }
 }

@@ -294,8 +294,9 @@ extension StoreMaintenance {
     ) async throws {
         let http = try OutgoingHTTP(environment: environment)
         let resolver = ArtifactResolver(
-            environment: trackingURI == nil ? environment : try await CredentialsFile.completing(environment),
-            trackingURI: trackingURI, workingDirectory: workingDirectory, http: http, tools: Keeper.shared)
+            environment: environment, trackingURI: trackingURI, workingDirectory: workingDirectory, http: http,
+            serverEnvironment: { [environment] in try await CredentialsFile.completing(environment) },
+            tools: Keeper.shared)
         do {
             try await withStore { store in
                 try await body(

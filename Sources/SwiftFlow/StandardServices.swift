@@ -7,6 +7,7 @@ import KubernetesBackend
 import LocalBackend
 package import Processes
 import Projects
+import RemoteStore
 import Synchronization
 package import SystemPackage
 package import Tracking
@@ -38,7 +39,8 @@ package final class StandardServices: Sendable {
         self.http = http
         artifacts = ArtifactResolver(
             environment: environment, trackingURI: location.uri, workingDirectory: workingDirectory, http: http,
-            tools: starter, runs: StoredArtifacts(store: store))
+            serverEnvironment: { try await CredentialsFile.completing(environment) }, tools: starter,
+            runs: StoredArtifacts(store: store))
         self.environment = environment
         self.workingDirectory = workingDirectory
     }

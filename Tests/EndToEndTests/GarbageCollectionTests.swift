@@ -195,6 +195,50 @@ import Tracking
         await s3?.stop()
     }
 
+    @Test(
+        .enabled(if: hasEngines("moto_server") && environmentVariable("SWIFTFLOW_TEST_MLFLOW") != nil))
+    func `a server with its artifacts in S3, and a collection that goes through it`() async throws {
+        let http = OutgoingHTTP()
+        let s3 = try await S3Server(folder: program.folder, starter: try Keeper.launch(), http: http)
+        let server = try await program.start(
+            ["server", "--port", "0", "--artifacts-destination", "s3://artifacts/team/one"],
+            variables: s3.environment)
+        try await server.waits(for: "is served at http://127.0.0.1:")
+        let said = server.seen
+        let start = try #require(said.firstRange(of: "is served at ")?.upperBound)
+        let uri = String(said[start...].prefix { !$0.isWhitespace && $0 != "," })
+        let printed = try await python([
+            "-c",
+            """
+            import sys, mlflow
+            mlflow.set_tracking_uri(sys.argv[1])
+            client = mlflow.MlflowClient()
+            for name in ["kept", "deleted"]:
+                run = client.create_run("0")
+                client.log_text(run.info.run_id, name, "notes/text.txt")
+                assert mlflow.artifacts.load_text(run.info.artifact_uri + "/notes/text.txt") == name
+                print(run.info.artifact_uri)
+            client.delete_run(run.info.run_id)
+            """, uri,
+        ])
+        let repository = try S3ArtifactRepository(
+            "s3://artifacts/team/one", settings: S3Settings(environment: s3.environment, http: http))
+        let paths = try printed.split(separator: "\n").filter { $0.hasPrefix("mlflow-artifacts:/") }.map {
+            try RelativePath($0.dropFirst("mlflow-artifacts:/".count) + "/notes/text.txt")
+        }
+        try #require(paths.count == 2)
+        for path in paths { #expect(try await repository.entry(path) != nil) }
+        // While the server is running, and with nothing known of S3.
+        let result = try await program.run("gc", "--tracking-uri", uri)
+        #expect(result.exitCode == 0, "\(result.messages)")
+        #expect(result.output.hasSuffix(" has been permanently deleted.\n"))
+        #expect(try await repository.entry(paths[0]) != nil)
+        #expect(try await repository.entry(paths[1]) == nil)
+        await server.process.stop(grace: .seconds(10))
+        await http.shutdown()
+        await s3.stop()
+    }
+
     // MARK: Beside MLflow
 
     /// Runs a program of MLflow's environment in the test's folder.

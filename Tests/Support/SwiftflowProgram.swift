@@ -97,6 +97,9 @@ package final class SwiftflowProgram: Sendable {
                 messages: collected.text(.standardError))
         }
 
+        /// All that has come on standard output and error so far.
+        package var seen: String { collected.text(.standardOutput) + collected.text(.standardError) }
+
         /// Waits until standard output or error holds a text.
         package func waits(for text: String, limit: Duration = .seconds(20)) async throws {
             let deadline = ContinuousClock.now + limit

@@ -28,6 +28,7 @@ package final class ArtifactResolver: Sendable {
     }
 
     private let environment: [String: String]
+    private let serverEnvironment: (@Sendable () async throws -> [String: String])?
     private let trackingURI: String?
     private let workingDirectory: FilePath
     private let http: OutgoingHTTP
@@ -40,12 +41,16 @@ package final class ArtifactResolver: Sendable {
     /// - Parameters:
     ///   - trackingURI: what `mlflow-artifacts:/` is relative to.
     ///   - workingDirectory: what relative paths are relative to.
+    ///   - serverEnvironment: the environment with what is known of the tracking server's credentials from elsewhere; asked for when
+    ///     artifacts are behind that server.
     ///   - tools: starts the command-line clients of stores we do not speak to ourselves.
     package init(
         environment: [String: String], trackingURI: String?, workingDirectory: FilePath, http: OutgoingHTTP,
+        serverEnvironment: (@Sendable () async throws -> [String: String])? = nil,
         tools: (any ProcessStarter)? = nil, runs: (any RunArtifactLocator)? = nil
     ) {
         self.environment = environment
+        self.serverEnvironment = serverEnvironment
         self.trackingURI = trackingURI
         self.workingDirectory = workingDirectory
         self.http = http
@@ -56,18 +61,20 @@ package final class ArtifactResolver: Sendable {
     /// The repository whose root is at `uri`: the artifact root of a run or an experiment.
     package func repository(at uri: String) async throws -> any ArtifactRepository {
         let (root, path) = try await reference(uri) ?? (try ArtifactURI(uri), .root)
-        return try repository(try root.appending(path))
+        return try await repository(try root.appending(path))
     }
 
     /// The artifact `uri` names, which may be a file or a folder.
     package func place(of uri: String) async throws -> Place {
         // Below the root of a run or a model no link is followed; so the root stays the root.
-        if let (root, path) = try await reference(uri) { return Place(repository: try repository(root), path: path) }
+        if let (root, path) = try await reference(uri) {
+            return Place(repository: try await repository(root), path: path)
+        }
         let place = try ArtifactURI(uri)
         guard place.scheme != .web || place.isProxyRoute, let (parent, name) = try place.splitLastComponent() else {
-            return Place(repository: try repository(place), path: .root)
+            return Place(repository: try await repository(place), path: .root)
         }
-        return Place(repository: try repository(parent), path: name)
+        return Place(repository: try await repository(parent), path: name)
     }
 
     /// Downloads what `uri` names into a folder, which is created; returns where it lies now.
@@ -123,13 +130,13 @@ package final class ArtifactResolver: Sendable {
         return runs
     }
 
-    private func repository(_ uri: ArtifactURI) throws -> any ArtifactRepository {
+    private func repository(_ uri: ArtifactURI) async throws -> any ArtifactRepository {
         switch uri.scheme {
         case .local: return LocalArtifactRepository(root: try uri.localPath(relativeTo: workingDirectory))
         case .web:
-            if uri.isProxyRoute { return try proxy(uri.text) }
+            if uri.isProxyRoute { return try await proxy(uri.text) }
             return HTTPFileSource(try HTTPURL(uri.text), http: http, tls: .general(environment: environment))
-        case .proxy: return try proxy(uri.text)
+        case .proxy: return try await proxy(uri.text)
         case .s3: return S3ArtifactRepository(try S3Address(uri.text), settings: try s3Settings())
         case .r2, .b2:
             let (address, endpoint) = try uri.bucketAndEndpoint()
@@ -149,8 +156,9 @@ package final class ArtifactResolver: Sendable {
         }
     }
 
-    private func proxy(_ uri: String) throws -> MLflowArtifactsRepository {
-        try MLflowArtifactsRepository(uri, server: trackingURI, environment: environment, http: http)
+    private func proxy(_ uri: String) async throws -> MLflowArtifactsRepository {
+        let environment = try await serverEnvironment?() ?? environment
+        return try MLflowArtifactsRepository(uri, server: trackingURI, environment: environment, http: http)
     }
 
     private func s3Settings() throws -> S3Settings {

@@ -41,7 +41,8 @@ struct ServerConfiguration {
         try source.failIfMistaken()
         guard let artifacts = storage.artifacts else { throw UsageError("no place for artifacts") }
         self.artifacts = artifacts
-        settings.artifactRoots = artifacts.roots(store: store, workingDirectory: workingDirectory)
+        settings.artifactRoots = try artifacts.roots(
+            store: store, environment: environment, workingDirectory: workingDirectory)
         self.settings = settings
         warnings = source.warnings
     }

@@ -19,7 +19,7 @@ struct ServerStorageOptions: ParsableArguments {
     @Option(
         name: .customLong("artifacts-destination"),
         help: ArgumentHelp(
-            "What mlflow-artifacts:/ stands for (default: ./mlartifacts). [MLFLOW_ARTIFACTS_DESTINATION]",
+            "What mlflow-artifacts:/ stands for: a folder (default: ./mlartifacts) or s3://BUCKET/PREFIX. [MLFLOW_ARTIFACTS_DESTINATION]",
             valueName: "uri"))
     var artifactsDestination: String?
 
