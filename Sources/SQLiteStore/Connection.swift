@@ -75,6 +75,11 @@ final class Connection {
         unsafe Int(sqlite3_changes(handle))
     }
 
+    /// How many rows all statements so far have changed; equal numbers mean that nothing happened in between.
+    var totalChangedRows: Int {
+        unsafe Int(sqlite3_total_changes(handle))
+    }
+
     var lastInsertedRowID: Int64 {
         unsafe sqlite3_last_insert_rowid(handle)
     }
@@ -99,14 +104,14 @@ final class Connection {
         while try statement.step() {}
     }
 
-    /// Runs one statement for each of many lists of values.
-    func runForEach<Element>(
-        _ sql: String, of elements: some Sequence<Element>, values: (Element) -> [SQLiteValue]
+    /// Runs one statement for each of many elements; `bind` gives it the values of one, where they differ from those before.
+    func run<Element>(
+        _ sql: String, forEach elements: [Element], bind: (Element, Statement) throws(SQLiteFailure) -> Void
     ) throws(SQLiteFailure) {
         let statement = try statement(sql)
         defer { statement.reset() }
         for element in elements {
-            try statement.bind(values(element))
+            try bind(element, statement)
             while try statement.step() {}
             statement.rewind()
         }

@@ -55,34 +55,51 @@ extension Connection {
     /// Adds points to the history, each once, and makes the last of each key the latest if it is later than that.
     func insertMetrics(_ metrics: [Metric], runID: String) throws {
         let points = metrics.map(StoredPoint.init)
-        try runForEach(
-            """
-            INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO NOTHING
-            """, of: points
-        ) { [.text($0.key), .real($0.value), .integer($0.timestamp), .text(runID), .integer($0.step), $0.flag] }
-        try runForEach(
-            """
-            INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?)
-            ON CONFLICT (key, run_uuid) DO UPDATE SET
-                value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
-                WHERE (excluded.step, excluded.timestamp, excluded.value)
-                    > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
-            """, of: latest(of: points)
-        ) { [.text($0.key), .real($0.value), .integer($0.timestamp), .integer($0.step), $0.flag, .text(runID)] }
+        try write(
+            points, runID: runID,
+            by: """
+                INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO NOTHING
+                """)
+        try write(
+            latest(of: points), runID: runID,
+            by: """
+                INSERT INTO latest_metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT (key, run_uuid) DO UPDATE SET
+                    value = excluded.value, timestamp = excluded.timestamp, step = excluded.step,
+                    is_nan = excluded.is_nan
+                    WHERE (excluded.step, excluded.timestamp, excluded.value)
+                        > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
+                """)
         for metric in metrics {
             guard let modelID = metric.modelID, !modelID.isEmpty else { continue }
             try insertModelMetric(metric, value: StoredPoint(metric).value, modelID: modelID, runID: runID)
         }
     }
 
+    /// Runs a statement whose parameters are the columns of a point, the run first, once for each point.
+    private func write(_ points: [StoredPoint], runID: String, by sql: String) throws(SQLiteFailure) {
+        var boundKey: String?
+        try run(sql, forEach: points) { point, statement throws(SQLiteFailure) in
+            if boundKey == nil { try statement.bind(runID, at: 1) }
+            // Byte by byte: Swift's `==` takes two spellings of an accented letter for the same.
+            if boundKey.map({ $0.utf8.elementsEqual(point.key.utf8) }) != true {
+                try statement.bind(point.key, at: 2)
+                boundKey = point.key
+            }
+            try statement.bind(point.value, at: 3)
+            try statement.bind(point.timestamp, at: 4)
+            try statement.bind(point.step, at: 5)
+            try statement.bind(point.isNaN ? 1 as Int64 : 0, at: 6)
+        }
+    }
+
     /// The latest point of each key; equal ones: the first.
     private func latest(of points: [StoredPoint]) -> [StoredPoint] {
         guard points.count > 1 else { return points }
-        // Keys are told apart by their bytes, as the database does, not by Swift's `==`.
-        var latest: [[UInt8]: StoredPoint] = [:]
+        var latest: [StoredKey: StoredPoint] = [:]
         for point in points {
-            let key = Array(point.key.utf8)
+            let key = StoredKey(text: point.key)
             if let known = latest[key], !known.isEarlier(than: point) { continue }
             latest[key] = point
         }
@@ -137,6 +154,20 @@ extension Connection {
     }
 }
 
+/// A key as the database tells keys apart: by its bytes, not as Swift's `==` does.
+struct StoredKey: Hashable {
+    let text: String
+
+    static func == (left: StoredKey, right: StoredKey) -> Bool {
+        left.text.utf8.elementsEqual(right.text.utf8)
+    }
+
+    func hash(into hasher: inout Hasher) {
+        // Equal bytes make equal strings, so their hashes are equal too.
+        hasher.combine(text)
+    }
+}
+
 /// A metric as the tables hold it: NaN is a flag beside the value zero, infinities are the largest finite numbers.
 private struct StoredPoint {
     var key: String
@@ -153,8 +184,6 @@ private struct StoredPoint {
         timestamp = metric.timestamp
         step = metric.step
     }
-
-    var flag: SQLiteValue { .integer(isNaN ? 1 : 0) }
 
     func isEarlier(than other: StoredPoint) -> Bool {
         (step, timestamp, value) < (other.step, other.timestamp, other.value)

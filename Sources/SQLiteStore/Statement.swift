@@ -42,22 +42,43 @@ final class Statement {
         }
     }
 
+    // One value at a time, for statements that run thousands of times: a value stays until it is replaced.
+
+    func bind(_ text: String, at index: Int32) throws(SQLiteFailure) {
+        let code = copy(text, to: index)
+        guard code == SQLITE_OK else { throw failure(code) }
+    }
+
+    func bind(_ number: Int64, at index: Int32) throws(SQLiteFailure) {
+        let code = unsafe sqlite3_bind_int64(pointer, index, number)
+        guard code == SQLITE_OK else { throw failure(code) }
+    }
+
+    func bind(_ number: Double, at index: Int32) throws(SQLiteFailure) {
+        let code = unsafe sqlite3_bind_double(pointer, index, number)
+        guard code == SQLITE_OK else { throw failure(code) }
+    }
+
     private func bind(_ value: SQLiteValue, at index: Int32) -> Int32 {
         switch value {
-        case .null: return unsafe sqlite3_bind_null(pointer, index)
-        case .integer(let number): return unsafe sqlite3_bind_int64(pointer, index, number)
-        case .real(let number): return unsafe sqlite3_bind_double(pointer, index, number)
-        case .text(var text):
-            return text.withUTF8 { bytes in
-                guard let length = Int32(exactly: bytes.count) else { return SQLITE_TOOBIG }
-                // SAFETY: the library copies `length` bytes before it returns. An empty buffer may have no address, and
-                // no address would bind NULL.
-                guard let start = bytes.baseAddress else {
-                    return unsafe sqlite_bind_copied_text(pointer, index, "", 0)
-                }
-                return unsafe start.withMemoryRebound(to: CChar.self, capacity: bytes.count) {
-                    unsafe sqlite_bind_copied_text(pointer, index, $0, length)
-                }
+        case .null: unsafe sqlite3_bind_null(pointer, index)
+        case .integer(let number): unsafe sqlite3_bind_int64(pointer, index, number)
+        case .real(let number): unsafe sqlite3_bind_double(pointer, index, number)
+        case .text(let text): copy(text, to: index)
+        }
+    }
+
+    private func copy(_ text: String, to index: Int32) -> Int32 {
+        var text = text
+        return text.withUTF8 { bytes in
+            guard let length = Int32(exactly: bytes.count) else { return SQLITE_TOOBIG }
+            // SAFETY: the library copies `length` bytes before it returns. An empty buffer may have no address, and
+            // no address would bind NULL.
+            guard let start = bytes.baseAddress else {
+                return unsafe sqlite_bind_copied_text(pointer, index, "", 0)
+            }
+            return unsafe start.withMemoryRebound(to: CChar.self, capacity: bytes.count) {
+                unsafe sqlite_bind_copied_text(pointer, index, $0, length)
             }
         }
     }

@@ -6,7 +6,8 @@ import Tracking
 /// The one connection of the process that writes, and the queue before it.
 ///
 /// Writes that come while a commit is being synced wait together and are committed together: many callers share one sync, and
-/// each is answered only after it. A write that fails is undone alone, by a savepoint; the others of its commit stand.
+/// each is answered only after it. A write that fails is undone alone; the others of its commit stand. A write may be performed
+/// twice, the first time in a transaction that is rolled back.
 ///
 /// After a failed write or sync the queue is finished: every later call fails, since what the system did with the lost pages
 /// cannot be known (see R13 in `docs/security-and-reliability.md`).
@@ -139,8 +140,13 @@ final class WriteQueue: Sendable {
         if let failure { return calls.map { Answer(call: $0, error: failure) } }
         do {
             try connection.run("BEGIN IMMEDIATE")
-            let haveChanged = try perform(calls, on: connection)
-            try connection.run(haveChanged ? "COMMIT" : "ROLLBACK")
+            var outcome = try performTogether(calls, on: connection)
+            if outcome == .mustBeUndone {
+                try connection.run("ROLLBACK")
+                try connection.run("BEGIN IMMEDIATE")
+                outcome = try performApart(calls, on: connection)
+            }
+            try connection.run(outcome == .haveChanged ? "COMMIT" : "ROLLBACK")
         } catch {
             let explained = abandon(because: error, on: connection)
             return calls.map { Answer(call: $0, error: explained) }
@@ -148,30 +154,59 @@ final class WriteQueue: Sendable {
         return calls.map { Answer(call: $0, error: nil) }
     }
 
-    /// Performs the calls of one transaction; a single failing call is undone and keeps its own error.
+    private enum Outcome {
+        /// Some call has succeeded: there is something to commit.
+        case haveChanged
+        case haveFailed
+        /// A call has failed halfway, and its half must not be committed.
+        case mustBeUndone
+    }
+
+    /// Performs the calls of one transaction, one after the other.
+    ///
+    /// Nearly every failing call fails before it has changed anything, so that there is nothing to undo. Savepoints would make SQLite keep
+    /// the old content of every page that any call changes, which costs more than the changes themselves.
     ///
     /// - Throws: what ends the transaction for all of them.
-    /// - Returns: whether anything is left to commit.
-    private func perform(_ calls: [any ConnectionCall], on connection: Connection) throws -> Bool {
-        let needsSavepoints = calls.count > 1
-        var succeeded = 0
+    private func performTogether(_ calls: [any ConnectionCall], on connection: Connection) throws -> Outcome {
+        var outcome = Outcome.haveFailed
         for call in calls {
-            if needsSavepoints { try connection.run("SAVEPOINT call") }
+            let changesBefore = connection.totalChangedRows
             do {
                 try call.perform(on: connection)
-                succeeded += 1
-                if needsSavepoints { try connection.run("RELEASE call") }
+                outcome = .haveChanged
             } catch {
-                if let failure = error as? SQLiteFailure, failure.endsConnection || failure.isBusy { throw failure }
-                // Some failures make SQLite roll back everything by itself.
-                guard connection.isInTransaction else { throw error }
-                if needsSavepoints {
-                    try connection.run("ROLLBACK TO call")
-                    try connection.run("RELEASE call")
-                }
+                try throwIfTransactionEnds(error, on: connection)
+                let hasChanged = connection.totalChangedRows != changesBefore
+                if hasChanged, calls.count > 1 { return .mustBeUndone }
             }
         }
-        return succeeded > 0
+        return outcome
+    }
+
+    /// Performs the calls of one transaction, each behind a savepoint, so that a single failing one is undone and the others stand.
+    ///
+    /// - Throws: what ends the transaction for all of them.
+    private func performApart(_ calls: [any ConnectionCall], on connection: Connection) throws -> Outcome {
+        var outcome = Outcome.haveFailed
+        for call in calls {
+            try connection.run("SAVEPOINT call")
+            do {
+                try call.perform(on: connection)
+                outcome = .haveChanged
+            } catch {
+                try throwIfTransactionEnds(error, on: connection)
+                try connection.run("ROLLBACK TO call")
+            }
+            try connection.run("RELEASE call")
+        }
+        return outcome
+    }
+
+    private func throwIfTransactionEnds(_ error: any Error, on connection: Connection) throws {
+        if let failure = error as? SQLiteFailure, failure.endsConnection || failure.isBusy { throw failure }
+        // Some failures make SQLite roll back everything by itself.
+        guard connection.isInTransaction else { throw error }
     }
 
     /// Nothing of the calls has happened, or nobody can know; answers why.
