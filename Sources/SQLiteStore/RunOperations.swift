@@ -21,7 +21,12 @@ extension SQLiteStore {
             try connection.insert(info, experimentID: experimentID)
             for param in params { try connection.insertParam(param, runID: runID) }
             for tag in tags { try connection.upsertTag(tag, runID: runID) }
-            return try connection.completeRun(info)
+            // All there is in a run this new is what was just written.
+            let newest = Dictionary(tags.map { (StoredKey(text: $0.key), $0) }) { $1 }
+            return Run(
+                info: info,
+                data: RunData(
+                    params: params.sorted { $0.key < $1.key }, tags: newest.values.sorted { $0.key < $1.key }))
         }
     }
 
@@ -104,19 +109,14 @@ extension SQLiteStore {
         let offset = try PageToken(search.pageToken).offset
         guard !search.experimentIDs.isEmpty else { return Page([]) }
         return try await read { connection in
-            var (sql, values) = query.statement
+            let shape = try StoreShape(of: connection, searching: query.experimentIDs)
+            var (sql, values) = query.statement(for: shape)
             sql += " LIMIT ? OFFSET ?"
             values += [SQLiteValue(search.maxResults + 1), SQLiteValue(offset)]
             // The rows are sorted without their columns: fetching those of one page afterwards is much less work.
             let rowIDs = try connection.all(sql, values) { $0.integer(0) }
-            let hasEdges = try connection.exists("SELECT 1 FROM inputs LIMIT 1")
-            return try page(rowIDs, of: search.maxResults, offset: offset) { rowID in
-                let info = try connection.first(
-                    "SELECT \(runColumns) FROM runs r WHERE r.rowid = ?", .integer(rowID),
-                    transform: RunInfo.init(row:))
-                guard let info else { throw TrackingError(.internalError, "a run vanished during a search") }
-                return try connection.completeRun(info, hasEdges: hasEdges)
-            }
+            let found = page(rowIDs, of: search.maxResults, offset: offset) { $0 }
+            return Page(try connection.completeRuns(rowIDs: found.elements), nextPageToken: found.nextPageToken)
         }
     }
 
@@ -177,32 +177,5 @@ extension Connection {
     func checkRunIsActive(_ id: String) throws {
         let stage = try runStage(id)
         guard stage == .active else { throw TrackingError.runNotActive(id: id, stage: stage) }
-    }
-
-    /// The run with everything it logged.
-    func completeRun(_ info: RunInfo, hasEdges: Bool = true) throws -> Run {
-        let metrics = try all(
-            "SELECT key, value, timestamp, step, is_nan FROM latest_metrics WHERE run_uuid = ?", .text(info.runID)
-        ) { row in
-            Metric(
-                row.text(0), row.integer(4) == 0 ? row.real(1) : .nan, timestamp: row.integer(2), step: row.integer(3))
-        }
-        let params = try all("SELECT key, value FROM params WHERE run_uuid = ?", .text(info.runID)) {
-            Param($0.text(0), $0.text(1))
-        }
-        let data = RunData(
-            metrics: metrics.sorted { $0.key < $1.key }, params: params.sorted { $0.key < $1.key },
-            tags: try runTags(info.runID))
-        guard hasEdges else { return Run(info: info, data: data) }
-        return Run(
-            info: info, data: data,
-            inputs: RunInputs(
-                datasets: try datasetInputs(runID: info.runID), models: try modelInputs(runID: info.runID)),
-            outputs: try modelOutputs(runID: info.runID))
-    }
-
-    func runTags(_ runID: String) throws -> [Tag] {
-        try all("SELECT key, value FROM tags WHERE run_uuid = ?", .text(runID)) { Tag($0.text(0), $0.text(1)) }
-            .sorted { $0.key < $1.key }
     }
 }

@@ -3,14 +3,16 @@ import Tracking
 /// A search over runs as SQL; its result is one column, the row ids in order.
 struct RunQuery {
     private var select = SelectStatement("r.rowid", from: "runs r")
+    /// As a JSON array of text.
+    let experimentIDs: SQLiteValue
 
     init(_ search: RunSearch) throws(TrackingError) {
         let filter = try Filter(search.filter, in: .runs)
         let orderings = try Ordering.parse(search.orderBy, in: .runs)
         var ids: [String] = []
         for id in search.experimentIDs { ids.append(String(try Validation.experimentID(id))) }
-        select.addCondition(
-            "r.experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))", [.text(jsonArray(ids))])
+        experimentIDs = .text(jsonArray(ids))
+        select.addCondition("r.experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))", [experimentIDs])
         switch search.viewType {
         case .activeOnly: select.addCondition("r.lifecycle_stage = 'active'")
         case .deletedOnly: select.addCondition("r.lifecycle_stage = 'deleted'")
@@ -24,7 +26,18 @@ struct RunQuery {
         select.addOrder("r.run_uuid")
     }
 
-    var statement: (sql: String, values: [SQLiteValue]) { select.statement }
+    /// The statement, with its tables in the order that is best for a store of that shape.
+    ///
+    /// A filter on a key is followed from its own table where that leads to runs that are searched anyway, and from the runs where most of
+    /// them are not.
+    func statement(for shape: StoreShape) -> (sql: String, values: [SQLiteValue]) {
+        let inner = select.joins.filter { !$0.isOuter }
+        guard shape.searchedShare >= 0.25, let first = inner.first(where: \.isNarrow) ?? inner.first else {
+            return select.statement(readingFirst: nil, isScanned: false)
+        }
+        // Reading a few rows in passing is quicker than looking up one.
+        return select.statement(readingFirst: first, isScanned: shape.rowsPerRun(of: first.table) <= 10)
+    }
 
     private static let params = KeyedTable(
         name: "params", tie: "$.run_uuid = r.run_uuid", keyColumn: "key", valueColumn: "value")

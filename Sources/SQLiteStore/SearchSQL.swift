@@ -2,12 +2,23 @@ import Tracking
 
 /// A SELECT in the making: every value from outside is a bound parameter, never text of the statement.
 struct SelectStatement {
-    private var joins = ""
-    private var joinValues: [SQLiteValue] = []
+    /// A table of keyed rows that is joined to the searched one.
+    struct Join {
+        let table: String
+        let alias: String
+        /// On which rows are joined; sees the searched table.
+        let condition: String
+        let values: [SQLiteValue]
+        /// Rows without a keyed row stay.
+        let isOuter: Bool
+        /// Only rows with one certain value pass, which are likely to be few.
+        let isNarrow: Bool
+    }
+
+    private(set) var joins: [Join] = []
     private var conditions: [String] = []
     private var conditionValues: [SQLiteValue] = []
     private var order: [String] = []
-    private var aliases = 0
 
     let columns: String
     let table: String
@@ -18,11 +29,45 @@ struct SelectStatement {
         self.table = table
     }
 
+    /// The text with its values; the database chooses the order in which tables are read.
     var statement: (sql: String, values: [SQLiteValue]) {
-        var sql = "SELECT \(columns) FROM \(table)\(joins)"
+        var sql = "SELECT \(columns) FROM \(table)"
+        for join in joins {
+            sql += " \(join.isOuter ? "LEFT JOIN" : "JOIN") \(join.table) \(join.alias) ON \(join.condition)"
+        }
+        return (sql + clauses, joins.flatMap(\.values) + conditionValues)
+    }
+
+    /// The text with its values for tables that are to be read in a certain order: the database keeps no statistics here, and guesses badly.
+    ///
+    /// - Parameters:
+    ///   - first: the inner join whose table is read before the searched one; nil: the searched one is the first.
+    ///   - isScanned: whether all of that table is read in the order of the disk, instead of looking up its rows in an index.
+    func statement(readingFirst first: Join?, isScanned: Bool) -> (sql: String, values: [SQLiteValue]) {
+        var sql = "SELECT \(columns) FROM "
+        var values: [SQLiteValue] = []
+        if let first {
+            sql +=
+                "\(first.table) \(first.alias)\(isScanned ? " NOT INDEXED" : "") CROSS JOIN \(table) ON \(first.condition)"
+            values += first.values
+        } else {
+            sql += table
+        }
+        let rest = joins.filter { $0.alias != first?.alias }
+        for join in rest.filter({ !$0.isOuter && $0.isNarrow }) + rest.filter({ !$0.isOuter && !$0.isNarrow })
+            + rest.filter(\.isOuter)
+        {
+            sql += " \(join.isOuter ? "LEFT JOIN" : "CROSS JOIN") \(join.table) \(join.alias) ON \(join.condition)"
+            values += join.values
+        }
+        return (sql + clauses, values + conditionValues)
+    }
+
+    private var clauses: String {
+        var sql = ""
         if !conditions.isEmpty { sql += " WHERE " + conditions.joined(separator: " AND ") }
         if !order.isEmpty { sql += " ORDER BY " + order.joined(separator: ", ") }
-        return (sql, joinValues + conditionValues)
+        return sql
     }
 
     mutating func addCondition(_ sql: String, _ values: [SQLiteValue] = []) {
@@ -38,12 +83,14 @@ struct SelectStatement {
     ///
     /// `condition` sees the alias as `$`.
     mutating func join(
-        outer isOuter: Bool = false, _ table: String, on condition: String, _ values: [SQLiteValue]
+        outer isOuter: Bool = false, narrow isNarrow: Bool = false, _ table: String, on condition: String,
+        _ values: [SQLiteValue]
     ) -> String {
-        aliases += 1
-        let alias = "j\(aliases)"
-        joins += " \(isOuter ? "LEFT JOIN" : "JOIN") \(table) \(alias) ON " + condition.replacing("$", with: alias)
-        joinValues += values
+        let alias = "j\(joins.count + 1)"
+        joins.append(
+            Join(
+                table: table, alias: alias, condition: condition.replacing("$", with: alias), values: values,
+                isOuter: isOuter, isNarrow: isNarrow))
         return alias
     }
 }
@@ -87,8 +134,10 @@ extension SelectStatement {
                 "\(not)EXISTS (SELECT 1 FROM \(table.name) k WHERE \(tie) AND k.\(table.keyColumn) = ?)", [.text(key)])
         default:
             let (condition, values) = test.condition(on: "$.\(table.valueColumn)")
+            let isNarrow = if case .text(.equal, _) = test { true } else { false }
             _ = join(
-                table.name, on: "\(table.tie) AND $.\(table.keyColumn) = ? AND \(condition)", [.text(key)] + values)
+                narrow: isNarrow, table.name, on: "\(table.tie) AND $.\(table.keyColumn) = ? AND \(condition)",
+                [.text(key)] + values)
         }
     }
 
