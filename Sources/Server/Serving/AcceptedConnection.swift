@@ -13,6 +13,8 @@ final class AcceptedConnection: Sendable {
         self.value = value
     }
 
+    var eventLoop: any EventLoop { value.channel.eventLoop }
+
     /// The connection, for the one who serves it.
     func take() -> HTTP1Channel.Value {
         isServed.set()

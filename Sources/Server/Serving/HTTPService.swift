@@ -13,6 +13,7 @@ struct HTTPService: Sendable {
     private let server: NIOAsyncChannel<AcceptedConnection, Never>
     private let channel: GuardedChannel<HTTP1Channel>
     private let socket: ListeningSocket
+    private let eventLoopGroup: any EventLoopGroup
     private let logger: Logger
 
     /// Adopts the socket, which is closed when the service ends.
@@ -52,6 +53,7 @@ struct HTTPService: Sendable {
             limits: limits, tls: tls, connections: observer?.metrics.connections ?? OpenConnections())
         self.channel = channel
         self.socket = socket
+        self.eventLoopGroup = eventLoopGroup
         self.logger = logger
         server = try await ServerBootstrap(group: eventLoopGroup)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -73,10 +75,15 @@ struct HTTPService: Sendable {
     func run() async throws {
         let channel = channel
         let logger = logger
-        try await server.executeThenClose { inbound in
+        // Held here, beyond the end of the last connection that uses one.
+        var executors: [ObjectIdentifier: EventLoopExecutor] = [:]
+        for loop in eventLoopGroup.makeIterator() { executors[ObjectIdentifier(loop)] = EventLoopExecutor(loop) }
+        try await server.executeThenClose { [executors] inbound in
             try await withThrowingDiscardingTaskGroup { group in
                 for try await connection in inbound {
-                    group.addTask { await channel.handle(value: connection.take(), logger: logger) }
+                    group.addTask(executorPreference: executors[ObjectIdentifier(connection.eventLoop)]) {
+                        await channel.handle(value: connection.take(), logger: logger)
+                    }
                 }
             }
         }
