@@ -119,11 +119,16 @@ package struct JSONWriter {
 
     private mutating func appendQuoted(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        if text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 == 0x7F }
-        ) {
-            for byte in text.utf8 { appendEscaped(byte) }
-        } else {
-            bytes.append(contentsOf: text.utf8)
+        var text = text
+        text.withUTF8 { content in
+            let needsEscapes = unsafe content.contains {
+                $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 == 0x7F
+            }
+            if needsEscapes {
+                for index in content.indices { appendEscaped(unsafe content[index]) }
+            } else {
+                unsafe bytes.append(contentsOf: content)
+            }
         }
         bytes.append(UInt8(ascii: "\""))
     }

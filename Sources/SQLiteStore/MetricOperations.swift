@@ -67,6 +67,7 @@ extension Connection {
         // The index delivers the points by step, which is nearly always the order of time as well; then the check
         // below is all the sorting there is to do.
         var isSorted = true
+        var last = (timestamp: Int64.min, step: Int64.min, value: -Double.infinity)
         var points: [Metric] = []
         try forEach(
             """
@@ -74,9 +75,13 @@ extension Connection {
             WHERE run_uuid = ? AND key = ? ORDER BY step
             """, [.text(runID), .text(key)]
         ) { row in
-            let point = Metric(row: row, key: key)
-            if let last = points.last, Metric.precedes(point, last) { isSorted = false }
-            points.append(point)
+            // NaN is stored as zero, and ordered as such.
+            let place = (timestamp: row.integer(1), step: row.integer(2), value: row.real(0))
+            if place < last { isSorted = false }
+            last = place
+            points.append(
+                Metric(
+                    key, row.integer(3) == 0 ? place.value : .nan, timestamp: place.timestamp, step: place.step))
         }
         return isSorted ? points : points.sorted(by: Metric.precedes)
     }

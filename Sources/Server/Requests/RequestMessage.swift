@@ -201,6 +201,8 @@ struct RequestMessage: Sendable {
         let (givenLength, length) = (given.utf8.count, name.utf8.count)
         // The camelCase form is shorter by its underscores.
         guard givenLength < length else { return givenLength == length && given == name }
+        // Most names differ in the first letter, which both forms share.
+        guard given.utf8.first == name.utf8.first else { return false }
         var given = given.utf8.makeIterator()
         var raisesNext = false
         for byte in name.utf8 {
