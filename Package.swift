@@ -134,6 +134,12 @@ let package = Package(
                 serviceLifecycle, systemPackage,
             ]),
         module(
+            "Scheduling",
+            [
+                "Pipelines", "Execution", "Tracking", "Artifacts", "Diagnostics", "Files", "JSON", "Processes",
+                "Projects", systemPackage,
+            ]),
+        module(
             "SwiftFlow",
             [
                 "Diagnostics", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Processes",
@@ -143,7 +149,8 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "SwiftFlow", "Diagnostics", "Execution", "Files", "Processes", "Projects", "Environments", "Artifacts",
+                "SwiftFlow", "Diagnostics", "Execution", "JSON", "Pipelines", "Scheduling", "Files", "Processes",
+                "Projects", "Environments", "Artifacts",
                 "Git", "Server", "SQLiteStore", "Tracking", "LocalBackend", argumentParser, logging, systemPackage,
             ],
             path: "Sources/CommandLine", swiftSettings: strict),
@@ -218,6 +225,12 @@ let package = Package(
         tests(
             "Kubernetes",
             ["KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Tracking", systemPackage]),
+        tests(
+            "Scheduling",
+            [
+                "Scheduling", "Pipelines", "Execution", "Tracking", "Diagnostics", "Files", "JSON", "Processes",
+                "SQLiteStore", "TestSupport", systemPackage,
+            ]),
         tests("SwiftFlow", ["SwiftFlow", "Files", "TestSupport", systemPackage]),
         // On real engines; scripts/test-engines.sh starts them.
         .testTarget(
