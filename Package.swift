@@ -142,7 +142,8 @@ let package = Package(
         module(
             "SwiftFlow",
             [
-                "Diagnostics", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Processes",
+                "Diagnostics", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Pipelines",
+                "Processes", "Scheduling",
                 "Projects", "Environments", "Artifacts",
                 "Git", "GitMessages", "JSON", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,
             ]),

@@ -14,9 +14,14 @@ struct RunSession {
     let services: StandardServices
     let format: OutputFormat
     let childTracksDirectly: Bool
+    let pipelineChoices: PipelineChoices
 
-    init(request: RunRequest, trackingURI: String?, format: OutputFormat, childTracksDirectly: Bool) throws {
+    init(
+        request: RunRequest, trackingURI: String?, format: OutputFormat, childTracksDirectly: Bool,
+        pipelineChoices: PipelineChoices
+    ) throws {
         self.request = request
+        self.pipelineChoices = pipelineChoices
         self.format = format
         self.childTracksDirectly = childTracksDirectly
         services = try StandardServices(
@@ -28,8 +33,23 @@ struct RunSession {
         let display = RunDisplay(format: format, showsLinks: showsLinks, trackingURI: services.storeLocation.uri)
         let launcher = services.launcher(
             childTracksDirectly: childTracksDirectly, receiveOutput: display.passOn, observe: display.show)
+        let target = try await findTarget(launcher)
+        if case .pipeline(let source) = target {
+            let session = PipelineSession(services: services, style: pipelineChoices.style(format))
+            // What the commands of steps write goes to their logs; side by side on a terminal nobody could read it.
+            let quiet = services.launcher(
+                childTracksDirectly: childTracksDirectly, receiveOutput: { _, _ in }, observe: { _ in })
+            let prepared = try services.prepare(
+                source, request: request, planRequest: try pipelineChoices.planRequest(request),
+                report: { Messages.show($0) })
+            try await session.run(pipelineChoices.applied(to: prepared), launcher: quiet)
+        }
+        guard case .project(let loaded) = target else { return }
+        try pipelineChoices.checkUnused()
         let control = RunControl()
-        let work = Task { [request] in try await launcher.run(request, control: control) }
+        let work = Task { [request] in
+            try await launcher.run(try await launcher.prepare(request, in: loaded), control: control)
+        }
         let signals = SignalWatch(stopping: work, control: control)
         let outcome = await work.result
         let received = signals.end()
@@ -42,6 +62,27 @@ struct RunSession {
             guard let received else { throw error }
             throw ExitStatus(code: 128 + received)
         }
+    }
+
+    private enum Target {
+        case project(LoadedProject)
+        case pipeline(PipelineSource)
+    }
+
+    /// Finds out whether the target is a pipeline; whatever it is, it is fetched and read once.
+    private func findTarget(_ launcher: Launcher) async throws -> Target {
+        if PipelineSource.isPipelineFile(request.uri, in: request.workingDirectory) {
+            let file = request.workingDirectory.pushing(FilePath(request.uri))
+            var folder = request
+            folder.uri = file.removingLastComponent().string
+            return .pipeline(PipelineSource(file: file, loaded: try await launcher.load(folder)))
+        }
+        // A backend that does not exist is said before anything is fetched for it.
+        _ = try launcher.services.backends.backend(
+            named: request.backend, configuration: request.backendConfiguration)
+        let loaded = try await launcher.load(request)
+        let source = PipelineSource(in: loaded, entryPoint: request.entryPoint, uri: request.uri)
+        return source.map { .pipeline($0) } ?? .project(loaded)
     }
 
     /// Two lines with links, as MLflow prints them, where the store has a web page.

@@ -42,6 +42,10 @@ package protocol TrackingStore: Sendable {
     func logParam(_ param: Param, runID: String) async throws
     func setTag(_ tag: Tag, runID: String) async throws
     func deleteTag(_ key: String, runID: String) async throws
+    /// Gives the tag a new value if it has the expected one (`nil`: if the run has no such tag); false when it has another.
+    ///
+    /// Of several callers that expect the same value exactly one succeeds.
+    func replaceTag(_ key: String, of runID: String, expecting expected: String?, with value: String) async throws -> Bool
     /// Validates the whole batch, then writes it in one transaction.
     func logBatch(_ batch: LogBatch) async throws
     func logInputs(_ inputs: RunInputs, runID: String) async throws
@@ -62,6 +66,17 @@ package protocol TrackingStore: Sendable {
 }
 
 extension TrackingStore {
+    /// For stores that cannot compare and write in one step: reads, writes, waits for other writers, and reads back.
+    package func replaceTag(
+        _ key: String, of runID: String, expecting expected: String?, with value: String
+    ) async throws -> Bool {
+        guard try await run(id: runID).data.tag(key) == expected else { return false }
+        try await setTag(Tag(key, value), runID: runID)
+        // Whoever read the same value has written by now; the last one of them stands.
+        try await Task.sleep(for: .milliseconds(500))
+        return try await run(id: runID).data.tag(key) == value
+    }
+
     /// The experiment of that name in any lifecycle stage, or `nil`.
     package func findExperiment(named name: String) async throws -> Experiment? {
         do {

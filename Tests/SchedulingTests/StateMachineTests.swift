@@ -77,7 +77,7 @@ import Testing
 
     @Test func `a condition may forbid the retry`() {
         var simulation = Simulation([StepShape("a", retries: 3)])
-        simulation.script = { _, _ in .init(end: .failed(NodeFailure(.oom, "out of memory"), mayRetry: false)) }
+        simulation.script = { _, _ in .init(end: .failed(NodeFailure(.outOfMemory, "out of memory"), mayRetry: false)) }
         simulation.run()
         #expect(simulation.attempts("a") == 1)
     }

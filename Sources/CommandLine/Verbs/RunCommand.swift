@@ -78,6 +78,8 @@ struct RunCommand: AsyncParsableCommand {
         help: "How the command reaches the store: 'endpoint' (a server of ours) or 'direct' (the store's own URI).")
     var childTracking = ChildTrackingChoice.endpoint
 
+    @OptionGroup(title: "Options for pipelines") var pipeline: PipelineRunOptions
+
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
@@ -100,7 +102,7 @@ struct RunCommand: AsyncParsableCommand {
         let request = try makeRequest(environment)
         let session = try RunSession(
             request: request, trackingURI: store.trackingURI, format: output.format,
-            childTracksDirectly: childTracking == .direct)
+            childTracksDirectly: childTracking == .direct, pipelineChoices: pipeline.choices)
         if isDryRun {
             try await session.showPlan()
         } else if detach {

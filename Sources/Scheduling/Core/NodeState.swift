@@ -1,3 +1,5 @@
+package import Execution
+
 /// The state of a node: of a step, or of one cell of it.
 package enum NodeState: String, Sendable, Hashable, CaseIterable {
     /// A dependency is not done.
@@ -36,15 +38,11 @@ package enum NodeState: String, Sendable, Hashable, CaseIterable {
 }
 
 /// Why an attempt failed: the value of the tag `swiftflow.reason`.
-package enum FailureReason: String, Sendable, Hashable, CaseIterable {
-    case exit, signal, timeout, oom, lost, launch, preempted
-    case missingOutput = "missing_output"
-    case missingMetric = "missing_metric"
-    case noCandidate = "no_candidate"
-    case stopped
+package typealias FailureReason = FailureKind
 
+extension FailureKind {
     /// Whether it says nothing about the step itself, so that the first time does not count.
-    package var isFreeOnce: Bool { self == .lost || self == .launch }
+    var isFreeOnce: Bool { self == .lost || self == .launch }
 }
 
 /// A failure with what is known of it.

@@ -1,3 +1,5 @@
+import Execution
+
 extension StateMachine {
     /// `ready` (T2, T10): its values are evaluated anew for each attempt.
     mutating func makeReady(_ node: NodeID, at now: Milliseconds) {
@@ -25,9 +27,10 @@ extension StateMachine {
         case .fail(let failure):
             nodes[node].failure = failure
             end(node, .failed, at: now)
-        case .run(let request, let timeout, let notBefore):
+        case .run(let request, let timeout, let notBefore, let retry):
             nodes[node].request = request
             nodes[node].timeout = timeout
+            nodes[node].retry = retry
             if let notBefore, notBefore > now { return wait(node, until: notBefore) }
             enqueue(node)
         case .adopt(let request, let timeout):
@@ -118,8 +121,9 @@ extension StateMachine {
             return makeReady(node, at: now)
         }
         nodes[node].countedFailures += 1
-        guard mayRetry, nodes[node].countedFailures <= shape.retry.times else { return end(node, .failed, at: now) }
-        let delay = shape.retry.delay(
+        let policy = nodes[node].retry ?? shape.retry
+        guard mayRetry, nodes[node].countedFailures <= policy.times else { return end(node, .failed, at: now) }
+        let delay = policy.delay(
             afterFailure: nodes[node].countedFailures,
             seed: stableHash(seed, name(of: node), String(nodes[node].attempt)))
         wait(node, until: saturatingSum(now, delay))

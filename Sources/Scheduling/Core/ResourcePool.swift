@@ -1,3 +1,5 @@
+import Execution
+
 /// What all running steps together may use: counted amounts, counting semaphores, and GPU devices one by one.
 package struct ResourcePool: Sendable {
     /// How many steps may run at once.

@@ -42,6 +42,7 @@ package struct StateMachine: Sendable {
         var request: ResourcePool.Request?
         var devices: [Int] = []
         var timeout: Milliseconds?
+        var retry: RetryPolicy?
         var isExamined = false
         /// Why it has been told to stop.
         var stop: StopCause?

@@ -1,3 +1,5 @@
+import Execution
+
 extension StateMachine {
     /// What has happened.
     package enum Event: Sendable {
@@ -38,7 +40,9 @@ extension StateMachine {
         /// - Parameters:
         ///   - timeout: of this attempt.
         ///   - notBefore: when the delay of an earlier attempt is over, after a resume.
-        case run(ResourcePool.Request, timeout: Milliseconds? = nil, notBefore: Milliseconds? = nil)
+        ///   - retry: the step's rule with the values of this attempt; nil for the one of the shape.
+        case run(
+            ResourcePool.Request, timeout: Milliseconds? = nil, notBefore: Milliseconds? = nil, retry: RetryPolicy? = nil)
         /// Nothing has to run: `cached`, or after a resume `succeeded` and `cached`.
         case done(NodeState)
         /// Its values cannot be had; trying again would not help.

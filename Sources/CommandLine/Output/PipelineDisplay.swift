@@ -1,0 +1,110 @@
+import Diagnostics
+import Execution
+import Files
+import Pipelines
+import Scheduling
+import Tracking
+
+/// How a pipeline is shown while it runs.
+enum ProgressStyle: String, CaseIterable {
+    /// A line for each change.
+    case plain
+    /// One JSON object per line on standard output.
+    case json
+    /// Errors only.
+    case quiet
+}
+
+/// Shows a pipeline while it happens, line by line.
+struct PipelineDisplay: Sendable {
+    let style: ProgressStyle
+
+    func show(_ event: PipelineEvent) {
+        switch style {
+        case .plain: showLine(event)
+        case .json: Output.write(PipelineEventJSON(event).line + "\n")
+        case .quiet: if case .warning(let diagnostic) = event { Messages.show(diagnostic) }
+        }
+        if case .started(_, let run, _) = event { DetachedRun.report(run.runID) }
+    }
+
+    private func showLine(_ event: PipelineEvent) {
+        switch event {
+        case .started(let plan, let run, let epoch):
+            let name = Terminal.messages.styled(escapedForTerminal(plan.name), .bold)
+            let verb = epoch > 1 ? "resumed" : "run"
+            Messages.note("\(name)  \(verb) \(run.runID)  experiment \(run.experimentID)")
+        case .node(let node): showNode(node)
+        case .settled(let step) where step.isFanOut:
+            let best = step.best.map { ", best \($0)" } ?? ""
+            line(step.state, step.step, "\(step.cells) cells\(best)" + reason(step.reason))
+        case .settled(let step):
+            if step.state == .skipped || step.state == .blocked || step.state == .cancelled {
+                line(step.state, step.step, reason(step.reason))
+            }
+        case .note(let text): Messages.note(escapedForTerminal(redactedText(text)))
+        case .warning(let diagnostic): Messages.show(diagnostic)
+        case .ended(let outcome): showEnd(outcome)
+        }
+    }
+
+    private func showNode(_ node: NodeStatus) {
+        let attempt = node.attempt > 1 ? "attempt \(node.attempt)" : ""
+        switch node.state {
+        case .starting: line(.starting, node.id, attempt)
+        case .succeeded:
+            var facts: [String] = []
+            if let start = node.startTime, let end = node.endTime { facts.append(seconds(end - start)) }
+            if let used = node.processorSeconds { facts.append("cpu \(fixed(used)) s") }
+            if let memory = node.peakMemory { facts.append("rss \(memory >> 20) MiB") }
+            line(.succeeded, node.id, facts.joined(separator: "  "))
+        case .cached:
+            line(.cached, node.id, "reused \(node.cachedFrom.map { String($0.prefix(8)) } ?? "")")
+        case .failed: line(.failed, node.id, attempt + reason(node.reason) + logHint(node))
+        case .retrying: line(.retrying, node.id, "attempt \(node.attempt)" + reason(node.reason))
+        case .cancelled, .pruned:
+            if node.attempt > 0 { line(node.state, node.id, reason(node.reason)) }
+        case .waiting, .ready, .running, .skipped, .blocked: break
+        }
+    }
+
+    private func logHint(_ node: NodeStatus) -> String {
+        node.runID.map { " (log: swiftflow runs logs \($0.prefix(8)))" } ?? ""
+    }
+
+    private func reason(_ text: String?) -> String {
+        text.map { ": \(escapedForTerminal(redactedText($0)))" } ?? ""
+    }
+
+    private func line(_ state: NodeState, _ name: String, _ text: String) {
+        let (sign, style): (String, Terminal.Style) =
+            switch state {
+            case .succeeded: ("✓", .green)
+            case .cached: ("=", .green)
+            case .failed: ("✗", .red)
+            case .starting, .running: ("▶", .bold)
+            case .retrying: ("↻", .yellow)
+            case .cancelled, .pruned, .blocked, .skipped: ("-", .faint)
+            case .waiting, .ready: (" ", .faint)
+            }
+        let word = state == .starting ? "" : " \(state.rawValue)"
+        Messages.note("  \(Terminal.messages.styled(sign, style)) \(escapedForTerminal(name))\(word)  \(text)")
+    }
+
+    private func seconds(_ milliseconds: Milliseconds) -> String { "\(fixed(Double(milliseconds) / 1000)) s" }
+
+    private func fixed(_ number: Double) -> String {
+        let thousandths = Int64((number * 1000).rounded())
+        return "\(thousandths / 1000).\(String(1000 + thousandths % 1000).dropFirst())"
+    }
+
+    private func showEnd(_ outcome: PipelineOutcome) {
+        let counts = NodeState.allCases.compactMap { state in
+            outcome.counts[state].map { "\($0) \(state.rawValue)" }
+        }.joined(separator: ", ")
+        let style: Terminal.Style = outcome.state == .succeeded ? .green : .red
+        let title = Terminal.messages.styled(
+            "=== Pipeline (ID '\(outcome.run.runID)') \(outcome.state.rawValue) ===", style)
+        Messages.note("\(title) \(counts)")
+    }
+}

@@ -1,0 +1,73 @@
+import Execution
+package import Tracking
+
+/// What the store says of a pipeline's nodes: the attempts that were made, by node.
+package struct Journal: Sendable {
+    package var nodes: [String: JournalNode] = [:]
+    /// The group runs of fan-outs, by step name; the first one of each, should a crash have left two.
+    package var groups: [String: Run] = [:]
+
+    package init() {}
+
+    /// Reads the runs below a pipeline's run, and those below the groups of its fan-outs.
+    package init(of run: RunInfo, in store: any TrackingStore) async throws {
+        var parents = [run.runID]
+        while let parent = parents.popLast() {
+            for child in try await children(of: parent, experimentID: run.experimentID, in: store) {
+                guard let id = child.data.tag(NodeTag.node) else { continue }
+                if child.data.tag(NodeTag.group) != nil {
+                    if let known = groups[id], known.info.startTime <= child.info.startTime {
+                        // Cells may be under either.
+                    } else {
+                        groups[id] = child
+                    }
+                    parents.append(child.info.runID)
+                } else {
+                    nodes[id, default: JournalNode()].attempts.append(JournalAttempt(child))
+                }
+            }
+        }
+        for id in nodes.keys {
+            nodes[id]?.attempts.sort { ($0.number, $0.run.info.startTime) < ($1.number, $1.run.info.startTime) }
+        }
+    }
+}
+
+/// The attempts of one node, in their order.
+package struct JournalNode: Sendable {
+    package var attempts: [JournalAttempt] = []
+
+    /// The attempt that succeeded, if one did.
+    package var success: JournalAttempt? { attempts.last { $0.run.info.status == .finished } }
+}
+
+package struct JournalAttempt: Sendable {
+    package var number: Int
+    package var epoch: Int
+    package var run: Run
+
+    init(_ run: Run) {
+        number = run.data.tag(NodeTag.attempt).flatMap { Int($0) } ?? 1
+        epoch = run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 1
+        self.run = run
+    }
+
+    /// What the run handed on, as its tags say.
+    package var outputs: [String: OutputValue] { storedOutputs(run.data.tags) }
+}
+
+/// All active runs directly below a run.
+package func children(
+    of runID: String, experimentID: String, in store: any TrackingStore
+) async throws -> [Run] {
+    var search = RunSearch(
+        experimentIDs: [experimentID], filter: "tags.\"\(WellKnownTag.parentRunID)\" = '\(runID)'",
+        orderBy: ["attributes.start_time ASC"], maxResults: 5_000)
+    var found: [Run] = []
+    repeat {
+        let page = try await store.searchRuns(search)
+        found += page.elements
+        search.pageToken = page.nextPageToken
+    } while search.pageToken != nil
+    return found
+}

@@ -1,0 +1,289 @@
+import Diagnostics
+package import Execution
+import Files
+import Glibc
+import JSON
+import Pipelines
+import Processes
+import Projects
+import Synchronization
+import SystemPackage
+package import Tracking
+
+/// Runs attempts through `Execution.Launcher`, which starts everything that is ever started.
+///
+/// Each project is fetched and read once, and all commands share one access to the store.
+package final class LauncherStepRunner: StepRunner {
+    private let services: LaunchServices
+    private let options: PipelineOptions
+    private let artifacts: any RunArtifacts
+    private let tracking: SharedChildTracking
+    private let projects = Mutex<[ProjectKey: Task<LoadedProject, any Error>]>([:])
+
+    private struct ProjectKey: Hashable {
+        var uri: String
+        var version: String?
+    }
+
+    package init(services: LaunchServices, options: PipelineOptions, artifacts: any RunArtifacts) {
+        var services = services
+        tracking = SharedChildTracking(services.childTracking)
+        services.childTracking = tracking
+        // Runs of dead runners are looked for once, by whoever starts the pipeline.
+        services.endsAbandonedRuns = false
+        self.services = services
+        self.options = options
+        self.artifacts = artifacts
+    }
+
+    package func close() async {
+        await tracking.close()
+    }
+
+    // MARK: Running
+
+    package func run(_ attempt: StepAttempt, control: StepControl) async -> StepResult {
+        do {
+            switch attempt.resolved.action {
+            case .entryPoint, .command: return try await launch(attempt, control)
+            case .register, .search, .pipeline:
+                throw InvalidInput("this runner starts commands, and '\(attempt.node)' has none")
+            }
+        } catch {
+            let failure = NodeFailure(.launch, messages(of: error))
+            return await recordUnlaunched(attempt, failure)
+        }
+    }
+
+    package func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> Adoption {
+        // Local processes end with their runner.
+        .gone(reason: "its runner died, and its processes with it")
+    }
+
+    private func launch(_ attempt: StepAttempt, _ control: StepControl) async throws -> StepResult {
+        let ending = AttemptEnding(
+            attempt, artifacts: artifacts, control: control, store: services.store)
+        let loaded = try await project(of: attempt)
+        var request = try makeRequest(attempt, loaded)
+        request.conclude = { run, outcome in await ending.conclude(run, outcome, loaded.checkout.root) }
+        var services = services
+        services.observe = { event in
+            switch event {
+            case .created(let run, _): attempt.report(.created(run))
+            case .starting: attempt.report(.launched)
+            case .note(let text): attempt.report(.note(text))
+            // A failure has its reason in the run; nobody must read it twice.
+            case .warning(let diagnostic):
+                if diagnostic.severity == .warning { attempt.report(.warning(diagnostic.message)) }
+            case .progress, .progressEnded, .ended: break
+            }
+        }
+        let launcher = Launcher(services: services)
+        let prepared = try await launcher.prepare(request, in: loaded, entryPoint: try entryPoint(of: attempt))
+        try makePlaces(attempt)
+        let result = try await launcher.run(prepared, control: control.control)
+        return StepResult(
+            run: result.run, failure: failure(of: result), end: result.outcome.end,
+            outputs: result.isSuccess ? ending.outputs : [:], endTime: result.run.endTime)
+    }
+
+    private func failure(of result: RunResult) -> NodeFailure? {
+        guard !result.isSuccess else { return nil }
+        var exitCode: Int32?
+        if case .exited(let code)? = result.outcome.end?.termination { exitCode = code }
+        let kind = result.outcome.kind ?? (result.status == .killed ? .stopped : .exit)
+        let text = result.outcome.reason ?? "its run is \(result.status.rawValue)"
+        return NodeFailure(kind, text, exitCode: exitCode)
+    }
+
+    /// What could not even be prepared has a run that says why.
+    private func recordUnlaunched(_ attempt: StepAttempt, _ failure: NodeFailure) async -> StepResult {
+        do {
+            let store = try await services.store()
+            let tags =
+                attempt.tags.filter { $0.key != NodeTag.state } + [
+                    Tag(WellKnownTag.parentRunID, attempt.parentRunID),
+                    Tag(WellKnownTag.user, userName(in: options.environment)),
+                    Tag(NodeTag.state, NodeState.failed.rawValue),
+                    Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
+                    Tag(WellKnownTag.failureKind, failure.reason.rawValue),
+                ]
+            let now = currentTimeMilliseconds()
+            let run = try await store.createRun(
+                RunCreation(
+                    experimentID: attempt.experimentID, name: attempt.node,
+                    userID: userName(in: options.environment), startTime: now, tags: tags)
+            ).info
+            let ended = try await store.updateRun(RunUpdate(runID: run.runID, status: .failed, endTime: now))
+            return StepResult(run: ended, failure: failure, endTime: now)
+        } catch {
+            attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
+            return StepResult(run: nil, failure: failure)
+        }
+    }
+
+    // MARK: The project
+
+    private func project(of attempt: StepAttempt) async throws -> LoadedProject {
+        let key: ProjectKey
+        if let given = attempt.resolved.project {
+            let isPlace = given.hasPrefix("/") || !given.contains(":")
+            let uri = isPlace ? options.folder.pushing(FilePath(given)).string : given
+            key = ProjectKey(uri: uri, version: attempt.resolved.version)
+        } else {
+            key = ProjectKey(uri: options.project, version: attempt.resolved.version ?? options.version)
+        }
+        let task = projects.withLock { projects in
+            if let task = projects[key] { return task }
+            // Shared by all attempts, so it is not cancelled with the one that came first.
+            let task = Task { [services, options] in
+                var request = RunRequest(
+                    uri: key.uri, environment: options.environment, workingDirectory: options.workingDirectory)
+                request.version = key.version
+                return try await Launcher(services: services).load(request)
+            }
+            projects[key] = task
+            return task
+        }
+        return try await task.value
+    }
+
+    /// The entry point of a `command`; nil for one that the project declares.
+    private func entryPoint(of attempt: StepAttempt) throws -> EntryPoint? {
+        guard case .command(let text) = attempt.resolved.action else { return nil }
+        let declarations = attempt.resolved.params.map { param in
+            ParameterDeclaration(name: param.name, type: declaredType(of: param.value, attempt))
+        }
+        var location: SourceLocation?
+        if case .command(let command) = attempt.step.step.action { location = command.location }
+        return EntryPoint(
+            name: attempt.step.name, parameters: declarations, command: .inline(text, location: location))
+    }
+
+    /// A command is given artifacts as local paths, unless the file says `uri(…)`.
+    private func declaredType(of value: Value, _ attempt: StepAttempt) -> ParameterType {
+        guard case .artifact(let artifact) = value, artifact.form != .uri else { return .string }
+        return .path
+    }
+
+    // MARK: The request
+
+    private func makeRequest(_ attempt: StepAttempt, _ loaded: LoadedProject) throws -> RunRequest {
+        let resolved = attempt.resolved
+        var name = "main"
+        var declared: EntryPoint?
+        switch resolved.action {
+        case .entryPoint(let entryPoint):
+            name = entryPoint
+            declared = try loaded.project.entryPoint(named: entryPoint, shell: options.environment["SHELL"])
+        default: name = attempt.step.name
+        }
+        var request = RunRequest(
+            uri: options.project, entryPoint: name,
+            parameters: resolved.params.map { param in
+                (name: param.name, value: text(of: param.value, for: param.name, declared, attempt))
+            }, experiment: .id(attempt.experimentID), backend: resolved.backend,
+            backendConfiguration: try backendConfiguration(resolved),
+            environmentManager: resolved.environmentManager ?? options.environmentManager, runName: attempt.node,
+            parentRunID: attempt.parentRunID, environment: stepEnvironment(), workingDirectory: loaded.checkout.root,
+            grace: resolved.grace)
+        request.runID = attempt.runID
+        request.jobName = attempt.launchName
+        request.image = resolved.image
+        request.resources = ResourceRequest(
+            processors: resolved.resources["cpu"], memory: resolved.resources["memory"].map { Int64($0) },
+            graphicsProcessors: resolved.resources["gpu"].map { Int($0.rounded(.up)) },
+            disk: resolved.resources["disk"].map { Int64($0) })
+        request.variables = variables(attempt)
+        request.tags = attempt.tags
+        return request
+    }
+
+    /// The caller's environment without what belongs to a run around us.
+    private func stepEnvironment() -> [String: String] {
+        var environment = options.environment
+        for name in ["MLFLOW_RUN_ID", "SWIFTFLOW_PREVIOUS_RUN_ID", "SWIFTFLOW_OUTPUT"] { environment[name] = nil }
+        return environment
+    }
+
+    private func variables(_ attempt: StepAttempt) -> [String: String] {
+        var variables: [String: String] = [:]
+        for variable in attempt.resolved.environment { variables[variable.name] = variable.value }
+        variables.merge(attempt.secrets) { _, secret in secret }
+        variables["SWIFTFLOW_OUTPUT"] = attempt.outputFile.string
+        variables["SWIFTFLOW_ATTEMPT"] = String(attempt.number)
+        if let previous = attempt.previousRunID { variables["SWIFTFLOW_PREVIOUS_RUN_ID"] = previous }
+        if !attempt.devices.isEmpty {
+            variables["CUDA_VISIBLE_DEVICES"] = attempt.devices.map(String.init).joined(separator: ",")
+        }
+        return variables
+    }
+
+    /// The text of a value as its param takes it.
+    private func text(of value: Value, for name: String, _ declared: EntryPoint?, _ attempt: StepAttempt) -> String {
+        guard case .artifact(let artifact) = value else { return value.text ?? "" }
+        let type = declared?.parameters.first { $0.name == name }?.type
+        let wantsPath =
+            switch artifact.form {
+            case .path: true
+            case .uri: false
+            case .asAsked: declared == nil || type == .path
+            }
+        return wantsPath ? attempt.localPaths[artifact.uri]?.string ?? artifact.uri : artifact.uri
+    }
+
+    private func backendConfiguration(_ resolved: ResolvedStep) throws -> BackendConfiguration {
+        switch resolved.backendConfiguration {
+        case nil: return BackendConfiguration()
+        case .values(let object):
+            var writer = JSONWriter()
+            writer.value(.object(object))
+            return BackendConfiguration(json: String(decoding: writer.bytes, as: UTF8.self))
+        case .file(let path):
+            let bytes = try readFile(options.folder.pushing(FilePath(path)), limit: 1 << 20)
+            return BackendConfiguration(json: String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    /// Folders for the outputs whose places the step's params name.
+    private func makePlaces(_ attempt: StepAttempt) throws {
+        guard !attempt.places.isEmpty else { return }
+        let asked = Set(attempt.step.step.references.compactMap { use in
+            if case .output(let name) = use.reference { name } else { nil }
+        })
+        for (name, place) in attempt.places where asked.contains(name) {
+            try makeFolders(place.removingLastComponent())
+        }
+    }
+}
+
+/// One access to the store for all commands of a pipeline, opened with the first and closed with the last.
+final class SharedChildTracking: ChildTracking {
+    private let base: any ChildTracking
+    private let opened = Mutex<[TrackingReach: Task<ChildTrackingAccess, any Error>]>([:])
+
+    init(_ base: any ChildTracking) {
+        self.base = base
+    }
+
+    func open(for reach: TrackingReach) async throws -> ChildTrackingAccess {
+        let task = opened.withLock { opened in
+            if let task = opened[reach] { return task }
+            // Owned by `close`.
+            let task = Task { [base] in try await base.open(for: reach) }
+            opened[reach] = task
+            return task
+        }
+        var access = try await task.value
+        access.close = {}
+        return access
+    }
+
+    func close() async {
+        let tasks = opened.withLock { opened in
+            defer { opened = [:] }
+            return Array(opened.values)
+        }
+        for task in tasks { await (try? task.value)?.close() }
+    }
+}

@@ -1,0 +1,148 @@
+import Diagnostics
+import Execution
+import Pipelines
+import Processes
+import SystemPackage
+import Tracking
+
+/// Attempts: from T5 to the end.
+extension PipelineRun {
+    func start(_ node: Int, devices: [Int]) {
+        guard let resolved = records[node].resolved else {
+            return post(.ended(node, .failed(NodeFailure(.launch, "its values are not known"), mayRetry: false)))
+        }
+        let control = StepControl()
+        records[node].control = control
+        records[node].run = nil
+        let attempt = makeAttempt(node, resolved, devices: devices)
+        pending.begin()
+        let runner = services.runner
+        let task = Task {
+            let result = await runner.run(attempt, control: control)
+            await self.ended(node, result)
+            self.pending.end()
+        }
+        control.bind(task)
+    }
+
+    func makeAttempt(_ node: Int, _ resolved: ResolvedStep, devices: [Int]) -> StepAttempt {
+        let record = records[node]
+        let state = machine.nodes[node]
+        let step = plan.steps[state.step]
+        let number = record.earlierAttempts + state.attempt
+        let name = launchName(pipelineRun: info.runID, node: record.plan.id, attempt: number)
+        var tags = [
+            Tag(NodeTag.node, record.plan.id), Tag(NodeTag.attempt, String(number)),
+            Tag(NodeTag.state, NodeState.starting.rawValue), Tag(NodeTag.launch, name),
+            Tag(NodeTag.epoch, String(epoch)),
+        ]
+        for param in resolved.params {
+            guard case .artifact(let artifact) = param.value else { continue }
+            tags.append(Tag(NodeTag.input(param.name), artifact.uri))
+        }
+        tags += resolved.tags.map { Tag($0.name, $0.value) }
+        if let description = resolved.description { tags.append(Tag(WellKnownTag.note, description)) }
+        var attempt = StepAttempt(
+            node: record.plan.id, step: step, number: number, resolved: resolved, experimentID: info.experimentID,
+            parentRunID: outcomes[step.name]?.group?.runID ?? info.runID, launchName: name, tags: tags,
+            devices: devices, previousRunID: record.previousRunID, readySince: state.readySince,
+            places: places(of: node, attempt: number), outputFile: workFolder.appending("\(name).output"))
+        for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
+        attempt.localPaths = localPaths(of: resolved.params)
+        attempt.report = { [weak self] report in
+            guard let self else { return }
+            self.perform { run in run.received(report, from: node) }
+        }
+        return attempt
+    }
+
+    /// Where the artifacts that are bound to params lie, if that is on this machine.
+    private func localPaths(of params: [NamedValue]) -> [String: FilePath] {
+        var paths: [String: FilePath] = [:]
+        var open = params.map(\.value)
+        while let value = open.popLast() {
+            switch value {
+            case .list(let items): open += items
+            case .artifact(let artifact):
+                guard artifact.uri.hasPrefix("runs:/") else { continue }
+                let rest = artifact.uri.dropFirst("runs:/".count)
+                guard let slash = rest.firstIndex(of: "/"), let folder = artifactFolders[String(rest[..<slash])] else {
+                    continue
+                }
+                paths[artifact.uri] = folder.appending(String(rest[rest.index(after: slash)...]))
+            default: break
+            }
+        }
+        return paths
+    }
+
+    private func received(_ report: StepReport, from node: Int) {
+        switch report {
+        case .created(let run):
+            guard !machine.nodes[node].state.isTerminal else { return }
+            records[node].run = run
+        case .launched:
+            guard machine.nodes[node].state == .starting else { return }
+            records[node].startTime = services.clock.now()
+            post(.launched(node))
+        case .note(let text): services.observe(.note("\(records[node].plan.id): \(text)"))
+        case .warning(let text):
+            services.observe(.warning(.init(.warning, "\(records[node].plan.id): \(text)")))
+        }
+    }
+
+    /// Takes the end of an attempt: what it hands on, and why it failed.
+    private func ended(_ node: Int, _ result: StepResult) async {
+        let step = plan.steps[machine.nodes[node].step]
+        var data = RunData()
+        if askedSteps.contains(step.name), result.failure == nil, let run = result.run {
+            do {
+                data = try await services.store.run(id: run.runID).data
+            } catch {
+                services.observe(.warning(.init(.warning, "\(records[node].plan.id): \(messages(of: error))")))
+            }
+        }
+        finish(node, result, data)
+    }
+
+    func finish(_ node: Int, _ result: StepResult, _ data: RunData) {
+        let state = machine.nodes[node]
+        let name = plan.steps[state.step].name
+        let place = state.cell ?? 0
+        records[node].control = nil
+        records[node].run = result.run ?? records[node].run
+        records[node].previousRunID = result.run?.runID ?? records[node].previousRunID
+        records[node].endTime = result.endTime ?? services.clock.now()
+        if let usage = result.end?.usage {
+            records[node].processorSeconds = Double(usage.processorTime.milliseconds) / 1000
+            records[node].peakMemory = usage.peakMemory
+        }
+        outcomes[name]?.nodes[place].run = records[node].run
+        if let run = result.run, !result.outputs.isEmpty { artifactFolders[run.runID] = services.artifacts.folder(of: run) }
+        outcomes[name]?.nodes[place].duration = result.end.map { Double($0.wallTime.milliseconds) / 1000 }
+        outcomes[name]?.nodes[place].exitCode = result.failure == nil ? 0 : result.failure?.exitCode
+        outcomes[name]?.nodes[place].outputs = result.outputs
+        outcomes[name]?.nodes[place].data = data
+        // A process may end before anybody said that it began.
+        if state.state == .starting, result.run != nil, result.failure?.reason != .launch { post(.launched(node)) }
+        guard let failure = result.failure else { return post(.ended(node, .succeeded)) }
+        post(.ended(node, .failed(failure, mayRetry: mayRetry(node, failure))))
+    }
+
+    private func mayRetry(_ node: Int, _ failure: NodeFailure) -> Bool {
+        let planned = records[node].plan
+        guard plan.steps[planned.step].step.retry.when != nil else { return true }
+        var scope = scope(cell: planned.cell)
+        scope.facts = [
+            "attempt": .int(records[node].earlierAttempts + machine.nodes[node].attempt),
+            "reason": .string(failure.reason.rawValue),
+            "exit_code": failure.exitCode.map { .int(Int($0)) } ?? .null,
+        ]
+        do {
+            return try plan.allowsRetry(planned, in: scope)
+        } catch {
+            services.observe(.warning(.init(.warning, "\(planned.id): 'retry.when': \(messages(of: error))")))
+            return false
+        }
+    }
+}

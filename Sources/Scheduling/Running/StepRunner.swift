@@ -1,0 +1,140 @@
+package import Execution
+package import Pipelines
+package import Processes
+import Synchronization
+package import SystemPackage
+package import Tracking
+
+/// Starts the attempts of steps: the one seam between what is decided and what is done.
+///
+/// The real one is ``LauncherStepRunner``; tests use one that follows a script.
+package protocol StepRunner: Sendable {
+    /// Records an attempt, runs it, records its end, and returns when nothing of it is left.
+    ///
+    /// Nothing is started that the store does not know, and every run that was begun is ended. Cancelling the task stops the attempt
+    /// politely; `control.kill()` does it at once.
+    func run(_ attempt: StepAttempt, control: StepControl) async -> StepResult
+
+    /// Finds an attempt again that a runner which died had started, and follows it to its end.
+    func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> Adoption
+
+    /// Releases what is kept for all steps.
+    func close() async
+}
+
+/// What became of an attempt whose runner died.
+package enum Adoption: Sendable {
+    case ended(StepResult)
+    /// The backend has never heard of it, so the same attempt can be made with the same run.
+    case neverLaunched
+    case gone(reason: String)
+}
+
+/// One attempt of a node with everything evaluated.
+package struct StepAttempt: Sendable {
+    /// The node's id, also the name of its run.
+    package var node: String
+    package var step: PlannedStep
+    package var number: Int
+    package var resolved: ResolvedStep
+    package var experimentID: String
+    package var parentRunID: String
+    package var launchName: String
+    package var tags: [Tag]
+    /// Numbers of the GPU devices it has been given.
+    package var devices: [Int] = []
+    /// The run of the attempt before this one.
+    package var previousRunID: String?
+    /// A run that exists already and is used instead of a new one.
+    package var runID: String?
+    /// When it could have started.
+    package var readySince: Milliseconds
+    /// Where `${{ outputs.NAME }}` is, by name.
+    package var places: [String: FilePath] = [:]
+    /// Where the file `$SWIFTFLOW_OUTPUT` is.
+    package var outputFile: FilePath
+    /// The values of its secrets.
+    package var secrets: [String: String] = [:]
+    /// Where artifacts that are bound to params lie on this machine, by URI: they are handed on without a copy.
+    package var localPaths: [String: FilePath] = [:]
+    package var report: @Sendable (StepReport) -> Void = { _ in }
+}
+
+/// What happens during an attempt.
+package enum StepReport: Sendable {
+    case created(RunInfo)
+    /// The process or job exists.
+    case launched
+    case note(String)
+    case warning(String)
+}
+
+/// How an attempt ended.
+package struct StepResult: Sendable {
+    /// Nil when not even a run could be made.
+    package var run: RunInfo?
+    package var failure: NodeFailure?
+    /// What the process tree did and used.
+    package var end: ProcessEnd?
+    package var outputs: [String: OutputValue]
+    /// When it ended.
+    package var endTime: Milliseconds?
+
+    package init(
+        run: RunInfo?, failure: NodeFailure? = nil, end: ProcessEnd? = nil, outputs: [String: OutputValue] = [:],
+        endTime: Milliseconds? = nil
+    ) {
+        self.run = run
+        self.failure = failure
+        self.end = end
+        self.outputs = outputs
+        self.endTime = endTime
+    }
+}
+
+/// What a step hands on under a name.
+package enum OutputValue: Sendable, Hashable {
+    /// An artifact of the run.
+    case artifact(path: String, digest: String?)
+    /// A small value of `$SWIFTFLOW_OUTPUT`.
+    case text(String)
+}
+
+/// Lets the driver stop an attempt, and say why.
+package final class StepControl: Sendable {
+    private struct State {
+        var task: Task<Void, Never>?
+        var cause: StateMachine.StopCause?
+        var isStopped = false
+    }
+
+    private let state = Mutex(State())
+    package let control = RunControl()
+
+    package init() {}
+
+    /// The task that the attempt runs in.
+    func bind(_ task: Task<Void, Never>) {
+        let isStopped = state.withLock { state in
+            state.task = task
+            return state.isStopped
+        }
+        if isStopped { task.cancel() }
+    }
+
+    func stop(_ cause: StateMachine.StopCause) {
+        let task = state.withLock { state in
+            state.cause = state.cause ?? cause
+            state.isStopped = true
+            return state.task
+        }
+        task?.cancel()
+    }
+
+    func kill() async {
+        await control.killNow()
+    }
+
+    /// Why it was told to stop.
+    package var cause: StateMachine.StopCause? { state.withLock { $0.cause } }
+}

@@ -1,0 +1,135 @@
+package import Diagnostics
+package import Execution
+import Files
+package import Pipelines
+import Projects
+package import Scheduling
+package import SystemPackage
+import Tracking
+
+/// A pipeline that has been read and planned, with what is needed to run it.
+package struct PreparedPipeline: Sendable {
+    package var plan: Plan
+    package var options: PipelineOptions
+}
+
+/// Where a pipeline's file is, and the project it belongs to.
+package struct PipelineSource: Sendable {
+    package var file: FilePath
+    /// The project its steps belong to unless they say otherwise.
+    package var loaded: LoadedProject
+    /// The project as it is named to the launcher.
+    package var uri: String
+
+    /// The pipeline that the entry point of a project is, or that stands in for a missing `main`; nil when it is a command.
+    package init?(in loaded: LoadedProject, entryPoint: String, uri: String) {
+        let root = loaded.checkout.root
+        let declared = loaded.project.entryPoints.first { $0.name == entryPoint }
+        if let declared {
+            guard let pipeline = declared.pipeline else { return nil }
+            file = root.pushing(FilePath(pipeline))
+        } else {
+            let standard = root.appending("pipeline.yaml")
+            guard entryPoint == "main", fileStatus(standard)?.kind == .file else { return nil }
+            file = standard
+        }
+        self.loaded = loaded
+        self.uri = uri
+    }
+
+    /// A pipeline file by itself; its folder is its project.
+    package init(file: FilePath, loaded: LoadedProject) {
+        self.file = file
+        self.loaded = loaded
+        uri = loaded.checkout.root.string
+    }
+
+    /// Whether the text names a pipeline file on this machine.
+    package static func isPipelineFile(_ text: String, in folder: FilePath) -> Bool {
+        guard text.hasSuffix(".yaml") || text.hasSuffix(".yml") else { return false }
+        return fileStatus(folder.pushing(FilePath(text)))?.kind == .file
+    }
+}
+
+extension StandardServices {
+    /// Reads and plans a pipeline.
+    ///
+    /// - Throws: `InvalidInput` with everything that is wrong with the file and with what was asked.
+    package func prepare(
+        _ source: PipelineSource, request: RunRequest, planRequest: PlanRequest,
+        report: (Diagnostic) -> Void
+    ) throws -> PreparedPipeline {
+        let bytes = try readFile(source.file, limit: Self.pipelineFileLimit)
+        let (pipeline, findings) = Pipeline.read(bytes, file: shownPath(source.file, from: request.workingDirectory))
+        guard let pipeline else { throw InvalidInput(findings) }
+        var planRequest = planRequest
+        let folder = source.file.removingLastComponent()
+        planRequest.defaultName =
+            source.loaded.project.name ?? folder.lastComponent?.string ?? planRequest.defaultName
+        var surroundings = PlanSurroundings()
+        let project = source.loaded.project
+        surroundings.project = { (given, version) throws(InvalidInput) in
+            guard let given else { return project }
+            guard version == nil, given.hasPrefix("/") || !given.contains(":") else { return nil }
+            return try? Project(loading: folder.pushing(FilePath(given)))
+        }
+        let environment = request.environment
+        surroundings.hasSecret = { environment[$0] != nil }
+        let (plan, planFindings) = Plan.make(
+            pipeline, source: bytes, request: planRequest, surroundings: surroundings)
+        guard let plan else { throw InvalidInput(planFindings) }
+        (findings + planFindings).filter { $0.severity == .warning }.forEach(report)
+        return PreparedPipeline(plan: plan, options: options(for: plan, source, request))
+    }
+
+    private static var pipelineFileLimit: Int { 16 << 20 }
+
+    private func options(for plan: Plan, _ source: PipelineSource, _ request: RunRequest) -> PipelineOptions {
+        var options = PipelineOptions(
+            environment: request.environment, workingDirectory: request.workingDirectory, project: source.uri,
+            folder: source.file.removingLastComponent())
+        options.version = source.loaded.checkout.git?.commit
+        options.experiment = request.experiment
+        options.environmentManager = request.environmentManager
+        options.runName = request.runName
+        options.parentRunID =
+            request.parentRunID
+            ?? request.environment["MLFLOW_RUN_ID"].flatMap { isRunID($0) ? $0 : nil }
+        for secret in plan.pipeline.secrets { options.secrets[secret.value] = request.environment[secret.value] }
+        options.sourceTags = source.loaded.sourceTags
+        return options
+    }
+
+    private func shownPath(_ path: FilePath, from folder: FilePath) -> String {
+        var rest = path
+        return rest.removePrefix(folder) ? rest.string : path.string
+    }
+
+    /// Puts together what a pipeline is run with.
+    package func pipelineServices(
+        options: PipelineOptions, launcher: Launcher, observe: @escaping @Sendable (PipelineEvent) -> Void
+    ) async throws -> PipelineServices {
+        let runArtifacts = ResolvedRunArtifacts(resolver: artifacts, localFolder: { localFolder(ofArtifactURI: $0) })
+        return PipelineServices(
+            store: try await store.get(),
+            runner: LauncherStepRunner(services: launcher.services, options: options, artifacts: runArtifacts),
+            artifacts: runArtifacts, observe: observe)
+    }
+}
+
+extension LoadedProject {
+    /// Where a pipeline's run comes from, as MLflow's project runs say it.
+    var sourceTags: [Tag] {
+        var tags: [Tag] = []
+        let commit = checkout.git?.commit ?? source.flatMap { $0.isIgnored ? nil : $0.commit }
+        if let commit { tags.append(Tag(WellKnownTag.gitCommit, commit)) }
+        if let branch = checkout.git?.branch { tags.append(Tag(WellKnownTag.gitBranch, branch)) }
+        if checkout.git == nil, source?.isDirty == true { tags.append(Tag(WellKnownTag.gitDirty, "true")) }
+        if case .git(let location) = uri.location {
+            tags.append(Tag(WellKnownTag.gitRepositoryURL, redactedURL(location)))
+        } else if let url = source?.remoteURL {
+            tags.append(Tag(WellKnownTag.gitRepositoryURL, url))
+        }
+        return tags
+    }
+}
