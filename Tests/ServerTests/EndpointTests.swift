@@ -97,6 +97,14 @@ struct EndpointTests {
         #expect(fileStatus(artifact)?.size == 3)
     }
 
+    @Test(.timeLimit(.minutes(5)), arguments: PythonClient.present(among: [.completeMLflow]))
+    func `what MLflow's documentation shows works as it is written`(client: PythonClient) async throws {
+        let fixture = try await ServerFixture()
+        try await fixture.withEndpoint { endpoint in
+            try await client.run("documented_workflow.py", against: endpoint, in: fixture.folder.path)
+        }
+    }
+
     @Test(
         .timeLimit(.minutes(3)), arguments: PythonClient.available,
         ["tracking_client.py", "artifact_proxy.py", "registry.py"])

@@ -11,6 +11,8 @@ import Testing
 enum PythonClient: String, CaseIterable, CustomTestStringConvertible {
     case mlflow3 = "SWIFTFLOW_TEST_TOOLS"
     case mlflow2 = "SWIFTFLOW_TEST_MLFLOW2"
+    /// With everything that MLflow brings along, scikit-learn among it; slow to load.
+    case completeMLflow = "SWIFTFLOW_TEST_MLFLOW"
 
     var testDescription: String { "\(self)" }
 
@@ -20,9 +22,11 @@ enum PythonClient: String, CaseIterable, CustomTestStringConvertible {
         return fileStatus(path) == nil ? nil : path
     }
 
-    /// Those that are there; all of them where engines are required, so that a missing one fails.
-    static var available: [PythonClient] {
-        environmentVariable("SWIFTFLOW_REQUIRE_ENGINES") == "1" ? allCases : allCases.filter { $0.python != nil }
+    /// The light ones that are there; all of them where engines are required, so that a missing one fails.
+    static var available: [PythonClient] { present(among: [.mlflow3, .mlflow2]) }
+
+    static func present(among wanted: [PythonClient]) -> [PythonClient] {
+        environmentVariable("SWIFTFLOW_REQUIRE_ENGINES") == "1" ? wanted : wanted.filter { $0.python != nil }
     }
 
     struct Failure: Error, CustomStringConvertible {
