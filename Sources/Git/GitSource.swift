@@ -48,7 +48,7 @@ package func gitSource(
     }
 }
 
-private func hasRepository(around folder: FilePath) -> Bool {
+func hasRepository(around folder: FilePath) -> Bool {
     var path = folder
     for _ in 0..<512 {
         if fileStatus(path.appending(".git")) != nil { return true }

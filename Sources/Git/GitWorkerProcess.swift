@@ -171,8 +171,11 @@ private final class WorkerConversation: Sendable {
         case .progress(let value): progress(value)
         case .failed(let failure): state.withLock { $0.failure = $0.failure ?? failure }
         case .finished: state.withLock { $0.hasFinished = true }
-        case .resolved, .checkedOut, .described:
+        case .resolved, .checkedOut, .described, .code:
             state.withLock { state in if let event, state.results.count < 16 { state.results.append(event) } }
+        case .codeFiles:
+            // As many as a checkout may have, in batches.
+            state.withLock { state in if let event, state.results.count < 1024 { state.results.append(event) } }
         case .alive, nil: break
         }
     }

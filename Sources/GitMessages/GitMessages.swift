@@ -15,6 +15,8 @@ package struct GitRequest: Codable, Sendable {
         case checkout(GitCheckoutOrder)
         /// Say what repository a folder belongs to.
         case describe(folder: String)
+        /// Say which files of a folder are code, and whether they are as the commit says.
+        case listCode(GitCodeOrder)
     }
 
     package var operation: Operation
@@ -164,6 +166,10 @@ package enum GitEvent: Codable, Sendable {
     case resolved(commit: String, branch: String?)
     case checkedOut(GitCheckoutSummary)
     case described(GitDescription)
+    /// The code of a folder; comes before the files.
+    case code(GitCode)
+    /// Some of the files of the code.
+    case codeFiles([GitCodeFile])
     /// Everything that was asked for is done.
     case finished
     case failed(GitFailure)
@@ -229,6 +235,47 @@ package struct GitDescription: Codable, Sendable, Hashable {
 
     package init(workTree: String) {
         self.workTree = workTree
+    }
+}
+
+/// The order to find out what code a folder holds.
+package struct GitCodeOrder: Codable, Sendable {
+    package var folder: String
+    /// Names of files and folders that are no code wherever they lie, unless git has them.
+    package var ignoredNames: [String]
+    /// Paths below the folder whose content does not count.
+    package var excludedPaths: [String]
+
+    package init(folder: String, ignoredNames: [String], excludedPaths: [String]) {
+        self.folder = folder
+        self.ignoredNames = ignoredNames
+        self.excludedPaths = excludedPaths
+    }
+}
+
+/// What git knows of a folder's code.
+package struct GitCode: Codable, Sendable, Hashable {
+    /// The id of the folder's tree at the commit; nil when the commit has no such folder.
+    package var tree: String?
+    /// Whether the folder is exactly as the commit says, and holds nothing else that git does not ignore.
+    package var isClean: Bool
+
+    package init(tree: String?, isClean: Bool) {
+        self.tree = tree
+        self.isClean = isClean
+    }
+}
+
+/// A file that git has, or would take in.
+package struct GitCodeFile: Codable, Sendable, Hashable {
+    /// Below the folder that was asked about.
+    package var path: String
+    /// Its mode and the id of its content, as far as git has them.
+    package var id: String?
+
+    package init(path: String, id: String?) {
+        self.path = path
+        self.id = id
     }
 }
 

@@ -47,7 +47,7 @@ private func reason(_ error: GitError, _ folder: String) -> String {
 }
 
 /// A `.git` that is a file leads elsewhere: right for linked work trees and submodules, whose repository names the folder in return.
-private func objectionToLink(_ repository: borrowing Repository, workTree: String) -> String? {
+func objectionToLink(_ repository: borrowing Repository, workTree: String) -> String? {
     let mark = FilePath(workTree).appending(".git")
     var status = stat()
     guard unsafe lstat(mark.string, &status) == 0, status.st_mode & 0o170000 != 0o040000 else { return nil }
@@ -77,7 +77,7 @@ private func trimmed(_ folder: String) -> String {
     folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
 }
 
-private func isIgnored(_ folder: String, _ repository: borrowing Repository, _ workTree: String) throws(GitError)
+func isIgnored(_ folder: String, _ repository: borrowing Repository, _ workTree: String) throws(GitError)
     -> Bool
 {
     guard let real = unsafe realpath(folder, nil) else { return false }

@@ -51,6 +51,9 @@ private func perform(_ request: GitRequest, _ output: EventOutput, _ watchdog: W
         output.write(.described(description))
         description.isDirty = isDirty(description.workTree, until: deadline)
         output.write(.described(description))
+    case .listCode(let order):
+        try startLibrary(limits: request.limits, certificates: nil)
+        try listCode(order, limits: request.limits) { output.write($0) }
     }
 }
 
