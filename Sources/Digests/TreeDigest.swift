@@ -42,7 +42,9 @@ package struct TreeDigest: Sendable, Hashable {
     package init(of paths: [FilePath], below folder: FilePath, cache: DigestCache) throws(FileError) {
         var entries: [FileTree.Entry] = []
         for path in Set(paths) {
-            guard path.isRelative else { throw FileError("read", path.string, .invalidArgument) }
+            guard path.isRelative, !path.components.contains("..") else {
+                throw FileError("read", path.string, .invalidArgument)
+            }
             var status = stat()
             let whole = folder.pushing(path)
             guard unsafe whole.withPlatformString({ unsafe lstat($0, &status) }) == 0 else { continue }
