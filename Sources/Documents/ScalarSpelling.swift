@@ -27,7 +27,10 @@ struct ScalarSpelling {
 
     /// Whether what was read is the node's text; a plain or block scalar is read to the end of its last line.
     func agrees(with text: String) -> Bool {
-        self.text.starts(with: text.utf8)
+        // The line breaks a block ends with are not read; nothing points there.
+        var content = text.utf8[...]
+        while content.last == 0x0A { content = content.dropLast() }
+        return self.text.starts(with: content)
     }
 
     private var line: ArraySlice<UInt8> { lines[row] }
