@@ -26,12 +26,16 @@ extension SourceText {
             guard let text = self.text(ofLine: number), !text.drop(while: { $0 == " " }).hasPrefix("#") else {
                 continue
             }
-            if let remedy = Self.remedy(for: text) { return remedy }
+            guard text.contains("{{") else { continue }
+            let before = (max(1, number - 10)..<number).compactMap { self.text(ofLine: $0) }
+            if let remedy = Self.remedy(for: (before + [text]).joined(separator: "\n")) { return remedy }
         }
         return nil
     }
 
+    /// What to do about the last expression of the lines.
     private static func remedy(for line: String) -> String? {
+        var remedy: String?
         var quote: Character?
         var open = 0
         var rest = line[...]
@@ -39,20 +43,24 @@ extension SourceText {
             if let current = quote {
                 if character == current { quote = nil }
             } else if rest.hasPrefix("${{") {
-                return open > 0
+                remedy =
+                    open > 0
                     ? "inside {…} and […] an expression needs quotes: {memory: \"${{ 16 * attempt }}GiB\"}"
                     : "put the whole value in quotes: \"${{ … }}\""
             } else if rest.hasPrefix("{{") {
-                return "an expression begins with '${{'; text with braces needs quotes"
+                remedy = "an expression begins with '${{'; text with braces needs quotes"
             } else if character == "{" || character == "[" {
                 open += 1
-            } else if character == "}" || character == "]" {
+            } else if !rest.hasPrefix("}}"), character == "}" || character == "]" {
                 open -= 1
             } else if character == "\"" || character == "'" {
                 quote = character
             }
-            rest = rest.dropFirst()
+            rest =
+                rest.hasPrefix("${{")
+                ? rest.dropFirst(3)
+                : rest.hasPrefix("{{") || rest.hasPrefix("}}") ? rest.dropFirst(2) : rest.dropFirst()
         }
-        return nil
+        return remedy
     }
 }

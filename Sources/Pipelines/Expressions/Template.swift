@@ -104,6 +104,16 @@ package struct Template: Sendable, Hashable {
         if case .literal(let value) = content { value } else { nil }
     }
 
+    /// Whether the value is another one each time, so that a step that has it as a param is never reused.
+    package var isNewEachTime: Bool {
+        references.contains { use in
+            switch use.reference {
+            case .run, .fact("attempt"), .pipeline("run_id"): true
+            default: false
+            }
+        }
+    }
+
     /// Whether the value is known before anything starts.
     package var isKnownBeforeStart: Bool { expressions.allSatisfy(\.isKnownBeforeStart) }
 }

@@ -41,13 +41,11 @@ package struct ByteSize: Sendable, Hashable, Comparable, CustomStringConvertible
 
     package static func < (left: ByteSize, right: ByteSize) -> Bool { left.bytes < right.bytes }
 
-    /// Such as `8GiB`: the largest unit that gives the size exactly, else bytes.
+    /// Such as `8GiB`: the shortest form that gives the size exactly.
     package var description: String {
-        let exact = [
-            ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("TB", 1_000_000_000_000),
-            ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000),
-        ]
-        .first { bytes != 0 && bytes % $1 == 0 }
-        return exact.map { "\(bytes / $1)\($0)" } ?? "\(bytes)B"
+        Self.units.filter { $0.value > 1 && $0.key != "KB" && bytes != 0 && bytes % $0.value == 0 }
+            .map { (count: bytes / $0.value, unit: $0.key) }
+            .min { ($0.count, $0.unit) < ($1.count, $1.unit) }
+            .map { "\($0.count)\($0.unit)" } ?? "\(bytes)B"
     }
 }
