@@ -166,6 +166,9 @@ let package = Package(
         .executableTarget(
             name: "RunnerFixture", dependencies: ["Files", "Processes", systemPackage], path: "Tests/RunnerFixture",
             swiftSettings: strict),
+        .executableTarget(
+            name: "StoreBenchmark", dependencies: ["SQLiteStore", "Tracking", systemPackage],
+            path: "Benchmarks/store", swiftSettings: strict),
         .target(name: "FaultyFileSystem", dependencies: ["CSQLite"], path: "Tests/FaultyFileSystem"),
         tests("Diagnostics", ["Diagnostics"]),
         tests("JSON", ["JSON"]),

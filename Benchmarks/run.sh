@@ -6,6 +6,8 @@ built=$(swift build -c release --static-swift-stdlib --scratch-path .build-relea
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 install -s "$built/swiftflow" "$built/swiftflow-git" "$built/swiftflow-keeper" "$stage/"
-for benchmark in Benchmarks/*/*.py; do
+for folder in Benchmarks/*/; do
+    benchmark="$folder$(basename "$folder").py"
+    [[ -f $benchmark ]] || continue
     python3 "$benchmark" --swiftflow "$stage/swiftflow" --mlflow .tools/mlflow/bin/mlflow
 done
