@@ -160,4 +160,19 @@ package struct ProspectiveJob: Sendable {
     package var environment: [String: String]
     package var workingDirectory: FilePath
     package var report: @Sendable (LaunchEvent) -> Void
+
+    package init(
+        projectName: String?, entryPoint: String, container: ContainerRequest?, resources: ResourceRequest,
+        source: JobSource, environment: [String: String], workingDirectory: FilePath,
+        report: @escaping @Sendable (LaunchEvent) -> Void
+    ) {
+        self.projectName = projectName
+        self.entryPoint = entryPoint
+        self.container = container
+        self.resources = resources
+        self.source = source
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.report = report
+    }
 }

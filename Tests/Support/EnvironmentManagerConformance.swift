@@ -83,11 +83,3 @@ package struct EnvironmentManagerConformance: Sendable {
         return promises.texts
     }
 }
-
-private struct Promises {
-    private(set) var texts: [String] = []
-
-    mutating func unless(_ kept: Bool, _ promise: String) {
-        if !kept { texts.append(promise) }
-    }
-}
