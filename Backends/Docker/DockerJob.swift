@@ -73,6 +73,10 @@ final class DockerJob: SubmittedJob {
         let carried = await process.wait()
         let result: JobEnd
         do {
+            // The engine's own word for success, and a removal that it refuses for what still runs: nothing more to ask.
+            if client.flavour == .docker, carried.isSuccess, try await client.removeEnded(container) {
+                return .ended(ProcessEnd(termination: .exited(code: 0), wallTime: carried.wallTime, usage: nil))
+            }
             guard let state = try await client.container(container) else {
                 return .lost(reason: "its container was removed by somebody else")
             }

@@ -7,8 +7,11 @@ import Processes
 enum LeftoverContainers {
     /// Whether the runner named on the labels ran here and is dead.
     static func isAbandoned(_ labels: [String: String]) -> Bool {
-        guard let text = labels[ContainerPlan.Label.runner], let runner = ProcessIdentity(text) else { return false }
-        return runner.liveness == .ended
+        labels[ContainerPlan.Label.runner].map(isDead) ?? false
+    }
+
+    private static func isDead(_ runner: String) -> Bool {
+        ProcessIdentity(runner)?.liveness == .ended
     }
 
     /// Ends and removes them.
@@ -16,9 +19,9 @@ enum LeftoverContainers {
     /// One that came to its own end is kept for a day: whoever resumes its pipeline still wants to know how.
     static func remove(with client: ContainerClient) async {
         // The run at hand matters more than the tidiness of others; what fails now is tried again next time.
-        guard let ids = try? await client.containers(labelled: ContainerPlan.Label.runner) else { return }
-        for id in ids {
-            guard let state = try? await client.container(id), isAbandoned(state.labels) else { continue }
+        guard let all = try? await client.containers(labelled: ContainerPlan.Label.runner) else { return }
+        for (id, runner) in all where isDead(runner) {
+            guard let state = try? await client.container(id) else { continue }
             if state.phase.isOver, !state.wasToldToEnd, state.finishedAt > timeText(secondsAgo: 86_400) { continue }
             try? await client.remove(state.id)
         }

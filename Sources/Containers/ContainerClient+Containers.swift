@@ -129,6 +129,13 @@ extension ContainerClient {
         try accept(result, "rm")
     }
 
+    /// Removes the container unless it runs.
+    ///
+    /// - Returns: whether it is gone, which proves that it had ended.
+    package func removeEnded(_ container: String) async throws -> Bool {
+        try await call(["rm", "--volumes", container], patience: patience).end.isSuccess
+    }
+
     private func accept(_ result: ToolResult, _ what: String) throws {
         guard !result.end.isSuccess else { return }
         let error = failure(result, kind: .refused, what: what)
@@ -141,11 +148,15 @@ extension ContainerClient {
         throw error
     }
 
-    /// Ids of the containers that carry the label, running or not.
-    package func containers(labelled label: String) async throws -> [String] {
+    /// The containers that carry the label, running or not: their ids and what the label says.
+    package func containers(labelled label: String) async throws -> [(id: String, value: String)] {
         try await ask(["ps", "--all", "--no-trunc", "--filter", "label=\(label)", "--format", "{{json .}}"]).compactMap
         {
-            $0["ID"]?.string ?? $0["Id"]?.string
+            guard let id = $0["ID"]?.string ?? $0["Id"]?.string else { return nil }
+            // Podman's list has an object here, Docker's one text for all labels.
+            if let value = $0["Labels"]?[label]?.string { return (id, value) }
+            let texts = $0["Labels"]?.string?.split(separator: ",") ?? []
+            return texts.first { $0.hasPrefix("\(label)=") }.map { (id, String($0.dropFirst(label.count + 1))) }
         }
     }
 }

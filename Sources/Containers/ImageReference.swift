@@ -9,7 +9,7 @@ package struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     /// `team/model`.
     package let path: String
     package let tag: String?
-    /// `sha256:…`
+    /// Of the image's content, with its algorithm in front.
     package let digest: String?
 
     private init(domain: String?, path: String, tag: String?, digest: String?) {
