@@ -10,7 +10,7 @@ export SWIFTFLOW_TEST_TOOLS := $(TOOLS)/python
 export SWIFTFLOW_TEST_MLFLOW := $(TOOLS)/mlflow
 export SWIFTFLOW_TEST_MLFLOW2 := $(TOOLS)/mlflow2
 
-.PHONY: all demo test check build release install bench clean dependencies test-tools format
+.PHONY: all demo test test-engines check build release install bench clean dependencies test-tools format
 
 all: build
 
@@ -20,6 +20,11 @@ demo: build $(TOOLS)/uv.ready
 test: dependencies test-tools
 	$(BUILD) --build-tests
 	PATH="$(TOOLS)/python/bin:$$PATH" scripts/test.sh
+
+# The tests that need real engines (a Docker daemon, a registry): starts them, runs the tests, stops them.
+test-engines: dependencies
+	$(BUILD) --build-tests
+	scripts/test-engines.sh
 
 check: dependencies
 	swift format lint --strict --recursive Sources Backends Tests Package.swift

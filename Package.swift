@@ -241,6 +241,7 @@ let package = Package(
             name: "DockerTests",
             dependencies: [
                 "DockerBackend", "LocalBackend", "Containers", "Diagnostics", "Execution", "Files", "Processes",
+                "Projects",
                 "SQLiteStore",
                 "Tracking", "TestSupport", systemPackage,
             ], path: "Tests/Engines/DockerTests", swiftSettings: strict),

@@ -14,9 +14,16 @@ export DOCKER_HOST=unix://$folder/docker.sock
 unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
 
 start() {
-    "$here/install.sh" docker.io busybox-static iptables jq
     # Some Debian installations keep dockerd out of an ordinary user's PATH.
     export PATH=$PATH:/usr/sbin:/sbin
+    # By command, not by package: a Docker that came from elsewhere must not be replaced by Debian's.
+    local missing=()
+    command -v dockerd >/dev/null || missing+=(docker.io)
+    command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1 || missing+=(busybox-static)
+    command -v iptables >/dev/null || missing+=(iptables)
+    command -v jq >/dev/null || missing+=(jq)
+    command -v curl >/dev/null || missing+=(curl)
+    [ ${#missing[@]} -eq 0 ] || "$here/install.sh" "${missing[@]}"
     if ! curl -sf --unix-socket "$folder/docker.sock" http://docker/_ping >/dev/null 2>&1; then
         launch
     fi

@@ -9,7 +9,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
 start() {
-    "$here/install.sh" docker-registry
+    command -v docker-registry >/dev/null || "$here/install.sh" docker-registry
     [ ! -f "$folder/pid" ] || ! kill -0 "$(cat "$folder/pid")" 2>/dev/null || return 0
     cat >"$folder/registry.yml" <<YAML
 version: 0.1

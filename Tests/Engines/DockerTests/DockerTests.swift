@@ -1,1 +1,388 @@
+import Containers
+import Diagnostics
+import DockerBackend
+import Execution
+import Files
+import Glibc
+import LocalBackend
+import Processes
+import Projects
+import SystemPackage
+import TestSupport
 import Testing
+import Tracking
+
+extension OnDocker {
+    @Suite(.timeLimit(.minutes(3))) struct DockerBackendTests {
+        let folder: TemporaryDirectory
+        let backend: DockerBackend
+
+        init() throws {
+            folder = try TemporaryDirectory()
+            backend = try DockerEngine.backend()
+        }
+
+        private var kit: BackendConformance { DockerEngine.kit(backend, folder: folder) }
+
+        private func job(
+            _ command: String, output: OutputHandling = .discarded, variables: [String: String] = [:],
+            change: (inout Job) -> Void = { _ in }
+        ) throws -> Job {
+            var job = try kit.job(command, output: output, variables: variables)
+            change(&job)
+            return job
+        }
+
+        private func run(
+            _ command: String, on backend: DockerBackend? = nil, change: (inout Job) -> Void = { _ in }
+        ) async throws -> (end: JobEnd, text: String) {
+            let output = CollectedOutput()
+            let submitted = try await (backend ?? self.backend).submit(
+                job(command, output: output.handling, change: change))
+            return (await submitted.wait(), output.text())
+        }
+
+        // MARK: What every backend promises
+
+        @Test func `exit codes arrive as they are`() async throws {
+            #expect(try await kit.checkExitCodes() == [])
+        }
+
+        @Test func `K-03 the command and the variables reach the shell inside unread by any other`() async throws {
+            #expect(try await kit.checkCommandText() == [])
+        }
+
+        @Test func `every byte of the output arrives, in order`() async throws {
+            #expect(try await kit.checkOutput() == [])
+        }
+
+        @Test func `a stopped container is asked first and made to end after the grace`() async throws {
+            #expect(try await kit.checkCancellation() == [])
+        }
+
+        @Test func `a killed container is not asked`() async throws {
+            #expect(try await kit.checkKillAndWaiting() == [])
+        }
+
+        @Test func `containers side by side do not know of each other`() async throws {
+            #expect(try await kit.checkManyAtOnce() == [])
+        }
+
+        @Test func `a job that was never submitted is not found`() async throws {
+            #expect(try await kit.checkUnknownJob() == [])
+        }
+
+        // MARK: The container
+
+        @Test func `the project's folder is there at its own path, and what is written in it is the caller's`()
+            async throws
+        {
+            try folder.directory.writeFile(RelativePath("given"), Array("data".utf8))
+            let (end, text) = try await run("pwd; cat given; id -u; echo made > made")
+            #expect(end.isSuccess)
+            #expect(text == "\(folder.path)\ndata\(getuid())\n")
+            var status = stat()
+            let path = folder.path.appending("made").string
+            #expect(unsafe stat(path, &status) == 0 && status.st_uid == getuid())
+        }
+
+        @Test func `the container has the job's own variables and none of this machine's`() async throws {
+            let backend = try DockerEngine.backend("{}", ["SF_HOST_ONLY": "secret"])
+            let (_, text) = try await run("env", on: backend) { job in
+                job.environment["SF_HOST_ONLY"] = "secret"
+                job.ownVariables["SF_OWN"] = "mine"
+                job.ownVariables["SF_LINES"] = "a\nb"
+                job.container?.variables = [
+                    .set(name: "HELLO", value: "=x y=\"z\" #no comment"), .copied(name: "SF_HOST_ONLY"),
+                ]
+            }
+            let lines = text.split(separator: "\n").map(String.init)
+            #expect(lines.contains("SF_OWN=mine"))
+            #expect(lines.contains("SF_LINES=a") && lines.contains("b"))
+            #expect(lines.contains("HELLO=x y=\"z\" #no comment") || lines.contains("HELLO==x y=\"z\" #no comment"))
+            #expect(lines.contains("SF_HOST_ONLY=secret"))
+            #expect(
+                !lines.contains { $0.hasPrefix("DOCKER_HOST=") || $0.hasPrefix("SWIFTFLOW_") || $0.hasPrefix("USER=") })
+        }
+
+        @Test func `X-12 values of variables are neither arguments of a process nor part of the container's command`()
+            async throws
+        {
+            let secret = "s3cr3t-\(randomName())"
+            let ready = Signal("ready")
+            let submitted = try await backend.submit(
+                job(
+                    "echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) },
+                    variables: ["MLFLOW_TRACKING_TOKEN": secret]))
+            await ready.wait()
+            let arguments = processIDs().map { process in
+                String(
+                    decoding: (try? readFile(FilePath("/proc/\(process)/cmdline"), limit: 1 << 20)) ?? [], as: UTF8.self
+                )
+            }
+            #expect(arguments.contains { $0.contains("start") && $0.contains("--attach") })
+            #expect(!arguments.contains { $0.contains(secret) })
+            await submitted.kill()
+        }
+
+        @Test func `the container is named and labelled after its run, and is gone afterwards`() async throws {
+            let ready = Signal("ready")
+            let job = try job("echo ready; read x; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) })
+            let submitted = try await backend.submit(job)
+            await ready.wait()
+            let id = try #require(submitted.handle)
+            #expect(try await DockerEngine.ask("inspect", "-f", "{{.Name}}", id) == "/\(job.name)")
+            #expect(try await DockerEngine.containers(ofRun: job.run.runID).count == 1)
+            #expect(submitted.tags.contains { $0.key == WellKnownTag.dockerImageURI && $0.value == DockerEngine.image })
+            #expect(submitted.tags.contains { $0.key == WellKnownTag.dockerImageID && $0.value.hasPrefix("sha256:") })
+            await submitted.kill()
+            _ = await submitted.wait()
+            #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
+        }
+
+        @Test func `options of the user are words of the client's command line, as often as they are given`()
+            async throws
+        {
+            let (end, text) = try await run("echo $A $B; hostname") { job in
+                job.container?.options = [
+                    .init(name: "e", value: "A=1 2; id"), .init(name: "e", value: "B=$(id)"),
+                    .init(name: "hostname", value: "box"),
+                    .init(name: "rm", value: nil), .init(name: "read-only", value: nil),
+                ]
+            }
+            #expect(end.isSuccess)
+            #expect(text == "1 2; id $(id)\nbox\n")
+        }
+
+        @Test func `requests for processors and memory become limits`() async throws {
+            let ready = Signal("ready")
+            let submitted = try await backend.submit(
+                job("echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) }) {
+                    $0.resources = ResourceRequest(processors: 0.5, memory: 64 << 20)
+                })
+            await ready.wait()
+            let limits = try await DockerEngine.ask(
+                "inspect", "-f", "{{.HostConfig.NanoCpus}} {{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}",
+                submitted.handle ?? "")
+            #expect(limits == "500000000 67108864 67108864")
+            await submitted.kill()
+        }
+
+        // MARK: K-06, how it ended
+
+        @Test func `K-06 a container that uses too much memory is reported as that`() async throws {
+            let (end, _) = try await run("exec tail -c 200000000 /dev/zero") {
+                $0.resources.memory = 16 << 20
+            }
+            guard case .failed(let kind, let reason, _) = end else {
+                Issue.record("the end was \(end)")
+                return
+            }
+            #expect(kind == .outOfMemory)
+            #expect(reason.contains("memory") && end.exitCode != 0)
+        }
+
+        @Test(arguments: [(137, FailureKind.signal, "SIGKILL"), (143, .signal, "SIGTERM")])
+        func `K-06 an end by a signal is told with its exit code`(code: Int32, kind: FailureKind, name: String)
+            async throws
+        {
+            let (end, _) = try await run("kill -\(code - 128) $$; sleep 1")
+            guard case .failed(let found, let reason, _) = end else {
+                Issue.record("the end was \(end)")
+                return
+            }
+            #expect(found == kind && reason.contains(name) && reason.contains("\(code)"))
+            #expect(end.exitCode == code)
+        }
+
+        @Test func `K-06 an image that cannot be pulled is an error with the registry's reason`() async throws {
+            let error = await #expect(throws: ContainerError.self) {
+                try await backend.submit(
+                    job("true") { $0.container?.image = "\(DockerEngine.registry)/nobody/nothing:1" })
+            }
+            #expect(error?.kind == .pullFailed)
+            #expect(error?.diagnostics.first?.message.contains("nobody/nothing:1") == true)
+        }
+
+        @Test func `K-06 a client that refuses is no command that failed, nor is an image without a shell`()
+            async throws
+        {
+            // What plain 'docker run' answers with 125.
+            let refused = await #expect(throws: ContainerError.self) {
+                try await backend.submit(
+                    job("true") { $0.container?.options = [.init(name: "no-such-option", value: "1")] })
+            }
+            #expect(refused?.kind == .refused)
+            // A container that the engine cannot start: nothing of the job has run.
+            let (end, _) = try await run("true") {
+                $0.container?.options = [
+                    .init(name: "init", value: "false"), .init(name: "entrypoint", value: "/no/such/program"),
+                ]
+            }
+            guard case .failed(.launch, let reason, _) = end else {
+                Issue.record("the end was \(end)")
+                return
+            }
+            #expect(reason.contains("/no/such/program") && end.exitCode == 127)
+            // The init that we put in front says the same as an exit code.
+            let missing = try await run("true") {
+                $0.container?.options = [.init(name: "entrypoint", value: "/no/such/program")]
+            }
+            #expect(missing.end.exitCode == 127)
+            // The same codes of the command itself are the command's.
+            #expect(ended(try await run("exit 125").end) == 125)
+            #expect(ended(try await run("/no/such/command").end) == 127)
+            #expect(ended(try await run("/etc/passwd").end) == 126)
+        }
+
+        @Test func `a container that somebody else removes is lost`() async throws {
+            let ready = Signal("ready")
+            let submitted = try await backend.submit(
+                job("echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) }))
+            await ready.wait()
+            _ = try await DockerEngine.ask("rm", "-f", submitted.handle ?? "")
+            guard case .lost = await submitted.wait() else {
+                Issue.record("not lost")
+                return
+            }
+        }
+
+        // MARK: K-01, the engine
+
+        @Test func `K-01 without an engine there is an error within ten seconds`() async throws {
+            let backend = try DockerEngine.backend("{}", ["DOCKER_HOST": "unix:///nonexistent/docker.sock"])
+            let error = await #expect(throws: ContainerError.self) { try await backend.check(prospective()) }
+            #expect(error?.kind == .engineUnreachable)
+            #expect(error?.diagnostics.first?.remedy?.contains("DOCKER_HOST") == true)
+        }
+
+        @Test func `K-01 an engine that accepts and never answers is given up`() async throws {
+            let path = folder.path.appending("silent.sock")
+            let socket = try SilentSocket(path)
+            var client = try DockerEngine.client(["DOCKER_HOST": "unix://\(path)"])
+            client.patience = .seconds(1)
+            let error = await #expect(throws: ContainerError.self) { try await client.version() }
+            #expect(error?.kind == .engineUnreachable)
+            _ = socket
+        }
+
+        @Test func `K-01 a client that the engine does not fit is told apart`() async throws {
+            let client = try DockerEngine.client(["DOCKER_API_VERSION": "1.99"])
+            let error = await #expect(throws: ContainerError.self) { try await client.version() }
+            #expect(error?.kind == .engineUnsuitable)
+            let version = try await DockerEngine.client().version()
+            #expect(!version.server.isEmpty && version.operatingSystem == "linux")
+        }
+
+        @Test func `K-01 a machine without a client says so`() {
+            let error = #expect(throws: ContainerError.self) {
+                try ContainerClient(
+                    environment: ["PATH": "/nonexistent"], workingDirectory: "/", starter: Keeper.shared)
+            }
+            #expect(error?.kind == .clientMissing)
+        }
+
+        // MARK: K-04, access to this machine
+
+        private func prospective(
+            isFetched: Bool = false, change: (inout ContainerRequest) -> Void = { _ in }
+        ) -> ProspectiveJob {
+            var request = ContainerRequest(image: DockerEngine.image)
+            change(&request)
+            return ProspectiveJob(
+                projectName: "p", entryPoint: "main", container: request, resources: ResourceRequest(),
+                source: JobSource(projectFolder: folder.path, isFetched: isFetched),
+                environment: ["TOP_SECRET": "hunter2-value"],
+                workingDirectory: folder.path, report: { _ in })
+        }
+
+        @Test func `K-04 what a fetched project wants of this machine is listed and needs leave, values never shown`()
+            async throws
+        {
+            try folder.directory.makeDirectory(RelativePath("own"))
+            let linked = unsafe symlink("/etc", folder.path.appending("link").string)
+            #expect(linked == 0)
+            func ask(_ request: inout ContainerRequest) {
+                request.volumes = [
+                    "/:/host", "/var/run/docker.sock:/var/run/docker.sock", "../..:/up", "./link:/link",
+                    "other_data:/data",
+                    "./own:/own",
+                ]
+                request.variables = [.copied(name: "TOP_SECRET"), .set(name: "X", value: "1")]
+            }
+            let error = await #expect(throws: InvalidInput.self) {
+                try await backend.check(prospective(isFetched: true, change: ask))
+            }
+            let text = try #require(error).description
+            for wanted in [
+                "/:/host", "docker.sock", "../..:/up", "./link:/link", "other_data:/data", "TOP_SECRET",
+                "--allow-mounts",
+                "--allow-env",
+            ] {
+                #expect(text.contains(wanted), "\(wanted)")
+            }
+            #expect(!text.contains("./own:/own"))
+            #expect(!text.contains("hunter2"))
+            try await backend.check(
+                prospective(isFetched: true) {
+                    ask(&$0)
+                    $0.allowsMounts = true
+                    $0.allowsHostVariables = true
+                })
+            try await DockerEngine.backend("{\"allow-mounts\": true, \"allow-env\": true}").check(
+                prospective(isFetched: true, change: ask))
+            // A folder of the user's own is trusted as its author is.
+            try await backend.check(prospective(change: ask))
+        }
+
+        @Test func `K-02 everything wrong about a container is told at once, before a run exists`() async throws {
+            let error = await #expect(throws: InvalidInput.self) {
+                try await backend.check(
+                    prospective {
+                        $0.image = "--privileged"
+                        $0.volumes = ["nonsense", "/a:/b:sudo"]
+                        $0.variables = [.copied(name: "NOT_SET_HERE")]
+                        $0.options = [.init(name: "--rm", value: nil), .init(name: "detach", value: nil)]
+                    })
+            }
+            #expect(error?.diagnostics.count == 6)
+        }
+
+        @Test func `a volume of the project is mounted`() async throws {
+            try folder.directory.makeDirectory(RelativePath("data"), mode: 0o755)
+            try folder.directory.writeFile(RelativePath("data/x"), Array("hello".utf8), mode: 0o644)
+            let (end, text) = try await run("cat /in/x; touch /in/y") { $0.container?.volumes = ["./data:/in:ro"] }
+            #expect(text == "hello")
+            #expect(end.exitCode != 0)
+        }
+    }
+}
+
+/// The exit code of a command that ended by itself; nil when the backend explains the end.
+private func ended(_ end: JobEnd) -> Int32? {
+    if case .ended = end { end.exitCode } else { nil }
+}
+
+/// A socket that takes connections and says nothing.
+private struct SilentSocket: ~Copyable {
+    let descriptor: Int32
+
+    init(_ path: FilePath) throws {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            for (index, byte) in path.string.utf8.enumerated() where index < buffer.count - 1 {
+                unsafe buffer[index] = byte
+            }
+        }
+        let bound = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard bound == 0, listen(descriptor, 8) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    deinit { _ = close(descriptor) }
+}

@@ -1,0 +1,70 @@
+import Containers
+import DockerBackend
+import Execution
+import Files
+import Glibc
+import Processes
+import SystemPackage
+import TestSupport
+import Testing
+import Tracking
+
+/// The real engine of these tests: a daemon that `scripts/engines/docker.sh` has started, with images made of this machine's own files.
+enum DockerEngine {
+    /// With `SWIFTFLOW_REQUIRE_ENGINES=1` the tests run in any case, and fail where there is no engine.
+    static var isExpected: Bool {
+        environmentVariable("SWIFTFLOW_TEST_DOCKER") != nil || environmentVariable("SWIFTFLOW_REQUIRE_ENGINES") == "1"
+    }
+
+    static var registry: String { environmentVariable("SWIFTFLOW_TEST_REGISTRY") ?? "127.0.0.1:1" }
+
+    static let image = "busybox:test"
+    static let pythonImage = "python-mini:test"
+
+    static var environment: [String: String] { processEnvironment() }
+
+    static func client(_ variables: [String: String] = [:]) throws -> ContainerClient {
+        try ContainerClient(
+            .docker, environment: environment.merging(variables) { _, new in new }, workingDirectory: "/",
+            starter: Keeper.shared)
+    }
+
+    static func backend(_ json: String = "{}", _ variables: [String: String] = [:]) throws -> DockerBackend {
+        try DockerBackend(
+            BackendConfiguration(json: json), environment: environment.merging(variables) { _, new in new },
+            workingDirectory: "/", starter: Keeper.shared)
+    }
+
+    /// Puts each job of a conformance kit into a container in a folder of its own.
+    static func kit(_ backend: DockerBackend, folder: TemporaryDirectory) -> BackendConformance {
+        BackendConformance(backend) { job in
+            job.container = ContainerRequest(image: image)
+            job.workingDirectory = folder.path
+            job.source = JobSource(projectFolder: folder.path)
+        }
+    }
+
+    /// What the client says, for what a test wants to know beside our own words.
+    static func ask(_ arguments: String...) async throws -> String {
+        let client = try client()
+        let result = try await client.starter.runTool(
+            client.executable, arguments, environment: environment, workingDirectory: "/")
+        return String(decoding: result.output, as: UTF8.self).trimmed
+    }
+
+    /// Containers that carry this run's id, running or not.
+    static func containers(ofRun runID: String) async throws -> [String] {
+        try await ask("ps", "-a", "--filter", "label=io.swiftflow.run=\(runID)", "--format", "{{.ID}} {{.State}}")
+            .split(separator: "\n").map(String.init)
+    }
+}
+
+/// All tests on the engine, one after the other: a start of the program clears away what dead runners left, also what another test has
+/// just left on purpose.
+@Suite(.serialized, .enabled(if: DockerEngine.isExpected)) enum OnDocker {}
+
+extension String {
+    var trimmed: String {
+        String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+    }
+}

@@ -1,0 +1,82 @@
+import DockerBackend
+import Execution
+import Files
+import Processes
+import SystemPackage
+import TestSupport
+import Testing
+import Tracking
+
+extension OnDocker {
+    /// What a resumed pipeline learns of containers whose runner died.
+    @Suite(.timeLimit(.minutes(2))) struct ReattachmentTests {
+        let folder: TemporaryDirectory
+        let backend: DockerBackend
+
+        init() throws {
+            folder = try TemporaryDirectory()
+            backend = try DockerEngine.backend()
+        }
+
+        /// A container as a dead runner leaves it.
+        ///
+        /// - Parameter runner: one that still lives keeps its container from being cleared away by the tests beside this one.
+        private func leave(
+            _ command: String, for job: Job, started: Bool = true, runner: ProcessIdentity? = nil
+        ) async throws -> String {
+            let id = try await DockerEngine.ask(
+                "create", "--name", job.name, "--label", "io.swiftflow.run=\(job.run.runID)", "--label",
+                "io.swiftflow.job=\(job.name)",
+                "--label", "io.swiftflow.runner=\(runner ?? dead)", DockerEngine.image, "sh", "-c", command)
+            if started { _ = try await DockerEngine.ask("start", id) }
+            return id
+        }
+
+        /// A runner of this machine that has ended.
+        private var dead: ProcessIdentity {
+            var identity = ProcessIdentity.current
+            identity.startTime += 1
+            return identity
+        }
+
+        @Test func `a container that came to its own end counts, with its output`() async throws {
+            let output = CollectedOutput()
+            let job = try DockerEngine.kit(backend, folder: folder).job("true", output: output.handling)
+            let id = try await leave("echo finished; exit 5", for: job, runner: .current)
+            _ = try await DockerEngine.ask("wait", id)
+            guard case .ended(let end) = try await backend.reattach(job, handle: id) else {
+                Issue.record("not ended")
+                return
+            }
+            #expect(end.exitCode == 5 && output.text() == "finished\n")
+            #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
+        }
+
+        @Test func `a container that still runs, or was stopped, is cleared away`() async throws {
+            let job = try DockerEngine.kit(backend, folder: folder).job("true", output: .discarded)
+            let id = try await leave("sleep 100", for: job)
+            guard case .gone = try await backend.reattach(job, handle: id) else {
+                Issue.record("not gone")
+                return
+            }
+            #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
+            guard case .gone = try await backend.reattach(job, handle: id) else {
+                Issue.record("not gone")
+                return
+            }
+        }
+
+        @Test func `a container that was never started does not keep the job from being submitted`() async throws {
+            let job = try DockerEngine.kit(backend, folder: folder).job("exit 6", output: .discarded)
+            _ = try await leave("true", for: job, started: false)
+            guard case .neverSubmitted = try await backend.reattach(job, handle: nil) else {
+                Issue.record("not never submitted")
+                return
+            }
+            _ = try await leave("sleep 100", for: job)
+            // Even where nobody asked first: a dead runner's container of the same name makes room.
+            let submitted = try await backend.submit(job)
+            #expect(await submitted.wait().exitCode == 6)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# test-engines.sh [TARGET …]: starts the real engines, runs the built tests that need them, and stops the engines again.
+#
+# Each target names the engines it needs below. Nothing but these engines is asked over a network.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+targets=("$@")
+[ ${#targets[@]} -gt 0 ] || targets=(Docker)
+
+# A socket's path has at most 107 bytes, so this folder is not below the checkout.
+folder=$(mktemp -d /tmp/sf-engines.XXXXXX)
+stop() {
+    scripts/engines/registry.sh stop "$folder/registry"
+    scripts/engines/docker.sh stop "$folder/docker"
+    rm -rf "$folder"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+failed=()
+for target in "${targets[@]}"; do
+    case $target in
+    Docker)
+        docker=$(scripts/engines/docker.sh start "$folder/docker") &&
+            registry=$(scripts/engines/registry.sh start "$folder/registry" "$(free_port)") || {
+            failed+=("$target (its engine)")
+            continue
+        }
+        # Lines of `export` of the scripts' own making.
+        eval "$docker"
+        eval "$registry"
+        ;;
+    esac
+    echo "== $target (engines)"
+    SWIFTFLOW_REQUIRE_ENGINES=1 swift test --skip-build --disable-xctest --filter "^${target}Tests\." || failed+=("$target")
+done
+[ ${#failed[@]} -eq 0 ] || {
+    echo "failed: ${failed[*]}" >&2
+    exit 1
+}
