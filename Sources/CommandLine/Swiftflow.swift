@@ -17,7 +17,7 @@ struct Swiftflow: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self,
+            RunCommand.self, ResumeCommand.self, CancelCommand.self, StatusCommand.self, LogsCommand.self, RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self,
             CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self, ServerCommand.self,
             GarbageCollectionCommand.self, DatabaseCommand.self,
         ])

@@ -20,6 +20,8 @@ package struct PipelineSource: Sendable {
     package var loaded: LoadedProject
     /// The project as it is named to the launcher.
     package var uri: String
+    /// The entry point that is the pipeline, if one is.
+    package var entryPoint: String?
 
     /// The pipeline that the entry point of a project is, or that stands in for a missing `main`; nil when it is a command.
     package init?(in loaded: LoadedProject, entryPoint: String, uri: String) {
@@ -28,13 +30,15 @@ package struct PipelineSource: Sendable {
         if let declared {
             guard let pipeline = declared.pipeline else { return nil }
             file = root.pushing(FilePath(pipeline))
+            self.entryPoint = entryPoint
         } else {
             let standard = root.appending("pipeline.yaml")
             guard entryPoint == "main", fileStatus(standard)?.kind == .file else { return nil }
             file = standard
         }
         self.loaded = loaded
-        self.uri = uri
+        // A relative folder is meant from where the user is, and its steps may be elsewhere.
+        self.uri = loaded.uri.isFolder && loaded.checkout.git == nil ? root.string : uri
     }
 
     /// A pipeline file by itself; its folder is its project.
@@ -54,12 +58,13 @@ package struct PipelineSource: Sendable {
 extension StandardServices {
     /// Reads and plans a pipeline.
     ///
+    /// - Parameter content: the file's text, where it is not the one of today.
     /// - Throws: `InvalidInput` with everything that is wrong with the file and with what was asked.
     package func prepare(
-        _ source: PipelineSource, request: RunRequest, planRequest: PlanRequest,
+        _ source: PipelineSource, request: RunRequest, planRequest: PlanRequest, content: [UInt8]? = nil,
         report: (Diagnostic) -> Void
     ) throws -> PreparedPipeline {
-        let bytes = try readFile(source.file, limit: Self.pipelineFileLimit)
+        let bytes = try content ?? readFile(source.file, limit: Self.pipelineFileLimit)
         let (pipeline, findings) = Pipeline.read(bytes, file: shownPath(source.file, from: request.workingDirectory))
         guard let pipeline else { throw InvalidInput(findings) }
         var planRequest = planRequest
@@ -89,6 +94,8 @@ extension StandardServices {
             environment: request.environment, workingDirectory: request.workingDirectory, project: source.uri,
             folder: source.file.removingLastComponent())
         options.version = source.loaded.checkout.git?.commit
+        options.file = shownPath(source.file, from: source.loaded.checkout.root)
+        options.entryPoint = source.entryPoint
         options.experiment = request.experiment
         options.environmentManager = request.environmentManager
         options.runName = request.runName

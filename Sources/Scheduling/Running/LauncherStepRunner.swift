@@ -18,6 +18,8 @@ package final class LauncherStepRunner: StepRunner {
     private let options: PipelineOptions
     private let artifacts: any RunArtifacts
     private let tracking: SharedChildTracking
+    /// What has been said already: many steps of one project say the same.
+    private let said = SaidOnce()
     private let projects = Mutex<[ProjectKey: Task<LoadedProject, any Error>]>([:])
 
     private struct ProjectKey: Hashable {
@@ -67,14 +69,18 @@ package final class LauncherStepRunner: StepRunner {
         var request = try makeRequest(attempt, loaded)
         request.conclude = { run, outcome in await ending.conclude(run, outcome, loaded.checkout.root) }
         var services = services
-        services.observe = { event in
+        services.observe = { [said] event in
             switch event {
             case .created(let run, _): attempt.report(.created(run))
             case .starting: attempt.report(.launched)
-            case .note(let text): attempt.report(.note(text))
+            case .note(let text):
+                if said.isNew(text) { attempt.report(.note(text)) }
             // A failure has its reason in the run; nobody must read it twice.
             case .warning(let diagnostic):
-                if diagnostic.severity == .warning { attempt.report(.warning(diagnostic.message)) }
+                guard diagnostic.severity == .warning else { return }
+                if said.isNew(diagnostic.message) {
+                    attempt.report(.warning(diagnostic.message))
+                }
             case .progress, .progressEnded, .ended: break
             }
         }
@@ -248,12 +254,22 @@ package final class LauncherStepRunner: StepRunner {
     /// Folders for the outputs whose places the step's params name.
     private func makePlaces(_ attempt: StepAttempt) throws {
         guard !attempt.places.isEmpty else { return }
-        let asked = Set(attempt.step.step.references.compactMap { use in
-            if case .output(let name) = use.reference { name } else { nil }
-        })
+        let asked = Set(
+            attempt.step.step.references.compactMap { use in
+                if case .output(let name) = use.reference { name } else { nil }
+            })
         for (name, place) in attempt.places where asked.contains(name) {
             try makeFolders(place.removingLastComponent())
         }
+    }
+}
+
+/// Remembers what has been said.
+private final class SaidOnce: Sendable {
+    private let texts = Mutex<Set<String>>([])
+
+    func isNew(_ text: String) -> Bool {
+        texts.withLock { $0.insert(text).inserted }
     }
 }
 

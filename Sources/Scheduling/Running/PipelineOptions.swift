@@ -15,6 +15,10 @@ package struct PipelineOptions: Sendable {
     package var version: String?
     /// The folder of the pipeline's file on this machine, from where relative paths of the file are meant.
     package var folder: FilePath
+    /// The pipeline's file inside the project, or its path; what a resume reads again.
+    package var file: String = "pipeline.yaml"
+    /// The entry point of the project that is the pipeline.
+    package var entryPoint: String?
     /// More than the file's `limits.parallel`.
     package var parallel: Int?
     /// Where steps run that do not say so themselves.

@@ -24,7 +24,7 @@ extension PipelineRun {
         var tags = [
             Tag(WellKnownTag.user, userName(in: options.environment)),
             Tag(WellKnownTag.sourceType, SourceType.project.rawValue), Tag(NodeTag.pipeline, plan.name),
-            Tag(NodeTag.lease, lease.text),
+            Tag(NodeTag.lease, lease.text), Tag(NodeTag.epoch, "1"),
         ]
         if !options.sourceTags.contains(where: { $0.key == WellKnownTag.sourceName }) {
             tags.append(Tag(WellKnownTag.sourceName, redactedURL(options.project)))
@@ -41,6 +41,7 @@ extension PipelineRun {
         ).info
         do {
             try await services.artifacts.write(plan.source, to: "pipeline/pipeline.yaml", of: run)
+            try await services.artifacts.write(LaunchRecord(options).json, to: LaunchRecord.path, of: run)
             return PipelineRun(
                 plan: plan, info: run, options: options, services: services, journal: Journal(), epoch: 1,
                 workFolder: try makeWorkFolder(of: run, services))

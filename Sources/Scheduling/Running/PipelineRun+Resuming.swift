@@ -1,12 +1,73 @@
+package import Diagnostics
 import Execution
-import Pipelines
-import Tracking
+package import Pipelines
+import Processes
+package import Tracking
 
 /// Taking up what an earlier runner did (§5.5 of the design).
 extension PipelineRun {
+    /// Takes a pipeline over whose runner is gone, or that has failed or been cancelled.
+    ///
+    /// - Throws: `ResumeRefused` when somebody runs it, or there is nothing to resume.
+    package static func resume(
+        _ runID: String, _ plan: Plan, options: PipelineOptions, services: PipelineServices
+    ) async throws -> PipelineRun {
+        let store = services.store
+        let run = try await store.run(id: runID)
+        try checkResumable(run, at: services.clock.now())
+        let epoch = 1 + (run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 0)
+        let lease = Lease(owner: services.owner, epoch: epoch, heartbeat: services.clock.now())
+        guard
+            try await store.replaceTag(
+                NodeTag.lease, of: runID, expecting: run.data.tag(NodeTag.lease), with: lease.text)
+        else {
+            let owner = try await store.run(id: runID).data.tag(NodeTag.lease).flatMap { Lease($0) }?.owner
+            throw ResumeRefused(ranBy: owner, runID)
+        }
+        let info = try await store.updateRun(
+            RunUpdate(
+                runID: runID, status: .running, tags: [Tag(NodeTag.epoch, String(epoch))],
+                removedTags: [NodeTag.cancel, WellKnownTag.failureReason, WellKnownTag.failureKind]))
+        var journal = try await Journal(of: info, in: store)
+        try await endLostAttempts(&journal, services)
+        return PipelineRun(
+            plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
+            workFolder: try makeWorkFolder(of: info, services))
+    }
+
+    /// - Throws: `ResumeRefused` with the owner's process when the pipeline is run by somebody.
+    package static func checkResumable(_ run: Run, at now: Milliseconds) throws(ResumeRefused) {
+        guard run.data.tag(NodeTag.pipeline) != nil else { throw ResumeRefused(isNoPipeline: run.info.runID) }
+        if run.info.status == .finished { throw ResumeRefused(hasSucceeded: run.info.runID) }
+        guard let lease = run.data.tag(NodeTag.lease).flatMap({ Lease($0) }) else { return }
+        if !run.info.status.isTerminal, !lease.isExpired(at: now) {
+            throw ResumeRefused(ranBy: lease.owner, run.info.runID)
+        }
+    }
+
+    /// The local processes of a dead runner died with it; their runs are ended here, so that none is RUNNING that does not run.
+    private static func endLostAttempts(_ journal: inout Journal, _ services: PipelineServices) async throws {
+        for (id, node) in journal.nodes {
+            for (index, attempt) in node.attempts.enumerated() where !attempt.run.info.status.isTerminal {
+                let ended = try await services.store.updateRun(
+                    RunUpdate(
+                        runID: attempt.run.info.runID, status: .failed, endTime: services.clock.now(),
+                        tags: [
+                            Tag(NodeTag.state, NodeState.failed.rawValue),
+                            Tag(WellKnownTag.failureKind, FailureKind.lost.rawValue),
+                            Tag(WellKnownTag.failureReason, "its runner died, and its processes with it"),
+                        ], removedTags: [WellKnownTag.runner]))
+                journal.nodes[id]?.attempts[index].run.info = ended
+            }
+        }
+    }
+
     /// Uses what the journal says of a node; false when it has to run.
     func recall(_ node: Int, _ journal: JournalNode) -> Bool {
-        guard let success = journal.success else { return false }
+        guard let success = journal.success else {
+            records[node].delay = interruptedDelay(node, journal)
+            return false
+        }
         let name = plan.steps[machine.nodes[node].step].name
         let place = machine.nodes[node].cell ?? 0
         let run = success.run
@@ -24,11 +85,57 @@ extension PipelineRun {
         return true
     }
 
+    /// The failure whose delay the dead runner was waiting for: when it happened, and the how manyth it was.
+    private func interruptedDelay(_ node: Int, _ journal: JournalNode) -> NodeRecord.Delay? {
+        guard let last = journal.attempts.last, last.epoch == epoch - 1, last.run.info.status == .failed,
+            let reason = last.run.data.tag(WellKnownTag.failureKind).flatMap({ FailureKind(rawValue: $0) }),
+            !reason.isFreeOnce, let end = last.run.info.endTime
+        else { return nil }
+        let attempts = journal.attempts.filter { $0.epoch == last.epoch }
+        return NodeRecord.Delay(since: end, failures: attempts.count, attempt: attempts.count)
+    }
+
     /// When the delay of an attempt that failed before a crash is over; nil when nothing is waited for.
-    func notBefore(_ node: Int, _ resolved: ResolvedStep) -> Milliseconds? { nil }
+    func notBefore(_ node: Int, _ resolved: ResolvedStep) -> Milliseconds? {
+        guard let delay = records[node].delay else { return nil }
+        records[node].delay = nil
+        let policy = RetryPolicy(resolved.retry)
+        guard delay.failures <= policy.times else { return nil }
+        let seed = stableHash(info.runID, machine.name(of: node), String(delay.attempt))
+        return saturatingSum(delay.since, policy.delay(afterFailure: delay.failures, seed: seed))
+    }
 
     /// The results of a step that is left out of this run.
     func takeOver(_ step: PlannedStep) {
         post(.considered(step.index, .reuse))
+    }
+}
+
+/// Why a pipeline cannot be resumed.
+package struct ResumeRefused: ExplainedError {
+    package let diagnostics: [Diagnostic]
+
+    init(ranBy owner: ProcessIdentity?, _ runID: String) {
+        let who = owner.map { "process \($0.processID) on '\($0.host)'" } ?? "another process"
+        diagnostics = [
+            Diagnostic(
+                .error, "the pipeline's run \(runID) is being run by \(who)",
+                remedy: "wait for it, or cancel it: swiftflow cancel \(runID.prefix(8))")
+        ]
+    }
+
+    init(hasSucceeded runID: String) {
+        diagnostics = [
+            Diagnostic(
+                .error, "the pipeline's run \(runID) has succeeded: there is nothing to resume",
+                remedy: "start a new one with 'swiftflow run'")
+        ]
+    }
+
+    init(isNoPipeline runID: String) {
+        diagnostics = [
+            Diagnostic(
+                .error, "the run \(runID) is not the run of a pipeline", remedy: "see 'swiftflow status' for those that are")
+        ]
     }
 }

@@ -26,6 +26,14 @@ package actor PipelineRun {
         var endTime: Milliseconds?
         var processorSeconds: Double?
         var peakMemory: Int64?
+        /// The delay that an earlier runner was waiting for when it died.
+        var delay: Delay?
+
+        struct Delay {
+            var since: Milliseconds
+            var failures: Int
+            var attempt: Int
+        }
     }
 
     package nonisolated let plan: Plan

@@ -1,0 +1,177 @@
+import ArgumentParser
+import Diagnostics
+import Execution
+import Files
+import Pipelines
+import Scheduling
+import SwiftFlow
+import Tracking
+
+struct ResumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Go on with a pipeline that was interrupted, failed or cancelled.",
+        discussion: """
+            Steps that have succeeded are not run again.
+            Example: swiftflow resume 5be1a0c2
+            """)
+
+    @OptionGroup var store: StoreOptions
+    @OptionGroup var output: OutputOptions
+    @Flag(help: "Use the pipeline's file as it is now.")
+    var updated = false
+    @Option(help: "How progress is shown: plain, json or quiet.")
+    var progress: ProgressStyle?
+    @Flag(help: "Go on in the background, independent of this terminal; print the run's id.")
+    var detach = false
+    @Argument(help: "The pipeline's run: its id, or its first characters.")
+    var run: String
+
+    func run() async throws {
+        var environment = processEnvironment()
+        environment[DetachedRun.folderVariable] = nil
+        let services = try StandardServices(
+            trackingURI: store.trackingURI, environment: environment, workingDirectory: currentDirectory())
+        let found = try await findRun(run, in: try await services.store.get())
+        // A mistake is said at the terminal, also where the work goes on elsewhere.
+        try PipelineRun.checkResumable(found, at: currentTimeMilliseconds())
+        if detach {
+            return try await DetachedRun.start(
+                arguments: Array(CommandLine.arguments.dropFirst()), environment: environment, format: output.format)
+        }
+        try services.warmUp()
+        let launcher = services.launcher(receiveOutput: { _, _ in }, observe: { _ in })
+        let prepared = try await services.prepareResume(
+            found, environment: environment, isUpdated: updated, launcher: launcher, report: { Messages.show($0) })
+        let display = PipelineDisplay(style: progress ?? (output.format == .json ? .json : .plain))
+        let session = PipelineSession(services: services, style: display.style)
+        try await session.finish {
+            let parts = try await services.pipelineServices(
+                options: prepared.options, launcher: launcher, observe: display.show)
+            return try await PipelineRun.resume(
+                found.info.runID, prepared.plan, options: prepared.options, services: parts)
+        }
+    }
+}
+
+struct CancelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel", abstract: "Stop a pipeline, some of its steps, or any running run.",
+        discussion: """
+            The wish is recorded in the store, so it works from any machine; the pipeline's runner sees it within two seconds.
+            Examples:
+              swiftflow cancel 5be1a0c2
+              swiftflow cancel 5be1a0c2 train
+            """)
+
+    @OptionGroup var store: StoreOptions
+    @Argument(help: "The run's id, or its first characters.")
+    var run: String
+    @Argument(help: "Steps of the pipeline; none for all of it.")
+    var steps: [String] = []
+
+    func run() async throws {
+        try await store.withStore { store in
+            let found = try await findRun(run, in: store)
+            guard found.data.tag(NodeTag.pipeline) != nil else {
+                guard steps.isEmpty else {
+                    throw InvalidInput("run \(found.info.runID) is no pipeline, so it has no steps")
+                }
+                try await cancelRun(found, in: store)
+                return Messages.note("run \(found.info.runID) is being cancelled")
+            }
+            try await cancelPipeline(found, steps: steps, in: store)
+            let what = steps.isEmpty ? "" : " (\(steps.joined(separator: ", ")))"
+            Messages.note("pipeline \(found.info.runID)\(what) is being cancelled")
+        }
+    }
+}
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show what a pipeline is doing, or list the active ones.",
+        discussion: "Example: swiftflow status 5be1a0c2 --watch")
+
+    @OptionGroup var store: StoreOptions
+    @OptionGroup var output: OutputOptions
+    @Flag(help: "Show it again whenever something changes, until the pipeline has ended.")
+    var watch = false
+    @Argument(help: "The pipeline's run: its id, or its first characters.")
+    var run: String?
+
+    func run() async throws {
+        try await store.withStore { store in
+            guard let run else {
+                let active = try await activePipelines(in: store)
+                return try Output.render(active.map(PipelineRow.init), as: output.format, whenEmpty: "no active pipelines")
+            }
+            let found = try await findRun(run, in: store)
+            guard found.data.tag(NodeTag.pipeline) != nil else {
+                throw InvalidInput(
+                    "run \(found.info.runID) is not the run of a pipeline",
+                    remedy: "see 'swiftflow runs show \(found.info.runID.prefix(8))'")
+            }
+            var shown: [UInt8]?
+            while true {
+                let status = try await PipelineStatus(of: found.info.runID, in: store, at: currentTimeMilliseconds())
+                let text = output.format == .json ? status.json + "\n" : PipelineStatusText(status).text
+                if shown != Array(text.utf8) { Output.write(text) }
+                shown = Array(text.utf8)
+                guard watch, !status.run.info.status.isTerminal, status.state != .interrupted else { return }
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+}
+
+struct LogsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs", abstract: "Print what a run, or a step of a pipeline, wrote.",
+        discussion: """
+            Without a step: the logs of the steps that failed, else those of all.
+            Examples:
+              swiftflow logs 5be1a0c2
+              swiftflow logs 5be1a0c2 train -f
+            """)
+
+    @OptionGroup var store: StoreOptions
+    @Flag(name: .shortAndLong, help: "Go on printing until the run has ended.")
+    var follow = false
+    @Argument(help: "The run's id, or its first characters.")
+    var run: String
+    @Argument(help: "A step, or one of its cells such as 'train[fold=2]'.")
+    var step: String?
+
+    func run() async throws {
+        try await store.withServices { services in
+            let store = try await services.store.get()
+            let found = try await findRun(run, in: store)
+            guard found.data.tag(NodeTag.pipeline) != nil else {
+                return try await printLog(of: found, services, follow: follow)
+            }
+            let status = try await PipelineStatus(of: found.info.runID, in: store, at: currentTimeMilliseconds())
+            let wanted = try chosen(status)
+            for attempt in wanted {
+                if wanted.count > 1 {
+                    Messages.note("==> \(attempt.info.runName) (\(attempt.info.runID)) <==")
+                }
+                try await printLog(of: attempt, services, follow: follow)
+            }
+        }
+    }
+
+    /// The last attempts of the nodes that are meant.
+    private func chosen(_ status: PipelineStatus) throws -> [Run] {
+        let nodes = status.nodes.filter { $0.run != nil }
+        guard let step else {
+            let failed = nodes.filter { $0.state == .failed }
+            return (failed.isEmpty ? nodes : failed).compactMap(\.run)
+        }
+        let named = nodes.filter { $0.id == step || $0.step == step }
+        guard !named.isEmpty else {
+            let known = Set(nodes.map(\.step) + nodes.map(\.id)).sorted()
+            throw InvalidInput(
+                "the pipeline has no run of a step '\(step)'", remedy: suggestion(for: step, among: known, kind: "steps"))
+        }
+        return named.compactMap(\.run)
+    }
+}

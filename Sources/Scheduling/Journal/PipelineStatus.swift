@@ -1,0 +1,131 @@
+import Execution
+import JSON
+package import Tracking
+
+/// What the store says of a pipeline now: for whoever is not its runner.
+package struct PipelineStatus: Sendable {
+    package struct Node: Sendable {
+        package var id: String
+        package var step: String
+        package var state: NodeState
+        package var attempts: Int
+        package var run: Run?
+        package var reason: String?
+        package var cachedFrom: String?
+        package var isGroup: Bool
+    }
+
+    package var run: Run
+    package var name: String
+    package var state: PipelineState
+    /// In the order in which they began; nodes that have no run are at the end.
+    package var nodes: [Node]
+
+    package init(of runID: String, in store: any TrackingStore, at now: Milliseconds) async throws {
+        run = try await store.run(id: runID)
+        name = run.data.tag(NodeTag.pipeline) ?? run.info.runName
+        switch run.info.status {
+        case .finished: state = .succeeded
+        case .failed: state = .failed
+        case .killed: state = .cancelled
+        case .running, .scheduled:
+            let lease = run.data.tag(NodeTag.lease).flatMap { Lease($0) }
+            state = (lease.map { $0.isExpired(at: now) } ?? true) ? .interrupted : .running
+        }
+        let journal = try await Journal(of: run.info, in: store)
+        var nodes = journal.groups.map { name, group in
+            Node(
+                id: name, step: name, state: Self.state(of: group), attempts: 0, run: group,
+                reason: group.data.tag(WellKnownTag.failureReason), cachedFrom: nil, isGroup: true)
+        }
+        for (id, node) in journal.nodes {
+            guard let last = node.success ?? node.attempts.last else { continue }
+            nodes.append(
+                Node(
+                    id: id, step: String(id.prefix { $0 != "[" }), state: Self.state(of: last.run),
+                    attempts: node.attempts.count, run: last.run,
+                    reason: last.run.info.status == .finished ? nil : last.run.data.tag(WellKnownTag.failureReason),
+                    cachedFrom: last.run.data.tag(NodeTag.cachedFrom), isGroup: false))
+        }
+        nodes.sort { left, right in
+            let (a, b) = (left.run?.info.startTime ?? .max, right.run?.info.startTime ?? .max)
+            return a != b ? a < b : (left.isGroup ? 0 : 1, left.id) < (right.isGroup ? 0 : 1, right.id)
+        }
+        for (key, state) in [(NodeTag.skipped, NodeState.skipped), (NodeTag.blocked, .blocked)] {
+            for name in (run.data.tag(key) ?? "").split(separator: ",") {
+                let name = String(name.drop { $0 == " " })
+                nodes.append(Node(id: name, step: name, state: state, attempts: 0, isGroup: false))
+            }
+        }
+        self.nodes = nodes
+    }
+
+    /// The state a run of a node is in.
+    static func state(of run: Run) -> NodeState {
+        switch run.info.status {
+        case .finished: run.data.tag(NodeTag.cachedFrom) == nil ? .succeeded : .cached
+        case .failed: .failed
+        case .killed: run.data.tag(NodeTag.pruned) == nil ? .cancelled : .pruned
+        case .scheduled: .starting
+        case .running: .running
+        }
+    }
+
+    /// The same for programs.
+    package var json: String {
+        func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+        let nodes = nodes.map { node -> JSONValue in
+            .object(
+                JSONObject(members: [
+                    .init(name: "node", value: .string(node.id)), .init(name: "step", value: .string(node.step)),
+                    .init(name: "state", value: .string(node.state.rawValue)),
+                    .init(name: "group", value: .bool(node.isGroup)),
+                    .init(name: "attempts", value: .integer(Int64(node.attempts))),
+                    .init(name: "run_id", value: text(node.run?.info.runID)),
+                    .init(name: "start_time", value: node.run.map { .integer($0.info.startTime) } ?? .null),
+                    .init(name: "end_time", value: node.run?.info.endTime.map { .integer($0) } ?? .null),
+                    .init(name: "cached_from", value: text(node.cachedFrom)),
+                    .init(name: "reason", value: text(node.reason)),
+                ]))
+        }
+        var writer = JSONWriter()
+        writer.value(
+            .object(
+                JSONObject(members: [
+                    .init(name: "run_id", value: .string(run.info.runID)), .init(name: "name", value: .string(name)),
+                    .init(name: "state", value: .string(state.rawValue)),
+                    .init(name: "status", value: .string(run.info.status.rawValue)),
+                    .init(name: "start_time", value: .integer(run.info.startTime)),
+                    .init(name: "end_time", value: run.info.endTime.map { .integer($0) } ?? .null),
+                    .init(name: "reason", value: text(run.data.tag(WellKnownTag.failureReason))),
+                    .init(name: "nodes", value: .array(nodes)),
+                ])))
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+}
+
+/// The pipelines that are running, or whose runner is gone.
+package func activePipelines(in store: any TrackingStore) async throws -> [Run] {
+    try await store.runs(withStatus: .running, havingTag: NodeTag.pipeline)
+        .sorted { $0.info.startTime > $1.info.startTime }
+}
+
+/// Records the wish that a pipeline, or some of its steps, end; one that nobody runs is ended here.
+package func cancelPipeline(_ run: Run, steps: [String], in store: any TrackingStore) async throws {
+    guard !run.info.status.isTerminal else { throw CancelRefused(run) }
+    let now = currentTimeMilliseconds()
+    if let lease = run.data.tag(NodeTag.lease).flatMap({ Lease($0) }), !lease.isExpired(at: now) {
+        return try await store.setTag(Tag(NodeTag.cancel, cancelWish(steps: steps)), runID: run.info.runID)
+    }
+    let journal = try await Journal(of: run.info, in: store)
+    let runs = journal.nodes.values.flatMap { $0.attempts.map(\.run) } + journal.groups.values + [run]
+    for run in runs where !run.info.status.isTerminal {
+        try await store.updateRun(
+            RunUpdate(
+                runID: run.info.runID, status: .killed, endTime: now,
+                tags: [
+                    Tag(WellKnownTag.failureReason, "cancelled; its runner had died before"),
+                    Tag(WellKnownTag.failureKind, FailureKind.stopped.rawValue),
+                ], removedTags: [NodeTag.lease, WellKnownTag.runner]))
+    }
+}

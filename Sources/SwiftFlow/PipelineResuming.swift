@@ -1,0 +1,59 @@
+package import Diagnostics
+package import Execution
+import Files
+import Pipelines
+import Projects
+import Scheduling
+import SystemPackage
+package import Tracking
+
+extension StandardServices {
+    /// Plans a recorded pipeline again, as it was started or as its file is now.
+    ///
+    /// - Parameter isUpdated: whether the file of today is used; otherwise one that has changed is an error.
+    /// - Throws: `InvalidInput` when the file has changed, or the pipeline cannot be planned any more.
+    package func prepareResume(
+        _ run: Run, environment: [String: String], isUpdated: Bool, launcher: Launcher, report: (Diagnostic) -> Void
+    ) async throws -> PreparedPipeline {
+        let runArtifacts = ResolvedRunArtifacts(resolver: artifacts, localFolder: { localFolder(ofArtifactURI: $0) })
+        let record: LaunchRecord
+        let recorded: [UInt8]
+        do {
+            record = try LaunchRecord(
+                reading: try await runArtifacts.read(LaunchRecord.path, of: run.info, limit: 1 << 20))
+            recorded = try await runArtifacts.read("pipeline/pipeline.yaml", of: run.info, limit: 16 << 20)
+        } catch {
+            throw InvalidInput(
+                "what the pipeline's run \(run.info.runID) was started with cannot be read: \(error)",
+                remedy: "run the pipeline anew")
+        }
+        var request = RunRequest(
+            uri: record.project, environment: environment, workingDirectory: FilePath(record.workingDirectory))
+        request.version = record.version
+        request.environmentManager = record.environmentManager
+        let loaded = try await launcher.load(request)
+        var source = PipelineSource(
+            file: loaded.checkout.root.pushing(FilePath(record.file)), loaded: loaded)
+        source.uri = record.project
+        source.entryPoint = record.entryPoint
+        let current = try? readFile(source.file, limit: 16 << 20)
+        if !isUpdated, let current, current != recorded {
+            throw InvalidInput(
+                "'\(source.file)' has changed since the run was started: \(firstDifference(recorded, current))",
+                remedy: "add --updated to use the new file, or put the old one back")
+        }
+        var planRequest = PlanRequest()
+        planRequest.params = run.data.params.map { .init($0.key, .text($0.value)) }
+        var prepared = try prepare(
+            source, request: request, planRequest: planRequest, content: isUpdated ? nil : recorded, report: report)
+        prepared.options.parallel = record.parallel
+        return prepared
+    }
+
+    private func firstDifference(_ old: [UInt8], _ new: [UInt8]) -> String {
+        let oldLines = old.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let newLines = new.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let line = zip(oldLines, newLines).enumerated().first { $0.element.0 != $0.element.1 }?.offset
+        return "line \((line ?? min(oldLines.count, newLines.count)) + 1) is the first that differs"
+    }
+}
