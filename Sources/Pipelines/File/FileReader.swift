@@ -14,7 +14,7 @@ extension Pipeline {
         do throws(InvalidInput) {
             document = try YAMLDocument(parsing: bytes, file: file, limits: documentLimits)
         } catch {
-            return (nil, error.diagnostics.map { asUnreadable($0, in: bytes) })
+            return (nil, error.explainingExpressions(in: SourceText(bytes)).diagnostics.map(asUnreadable))
         }
         var reader = FileReader(bytes, file: file)
         for warning in document.warnings { reader.findings.append(asDuplicateKey(warning)) }
@@ -28,16 +28,9 @@ extension Pipeline {
         return (pipeline, reader.findings)
     }
 
-    private static func asUnreadable(_ finding: Diagnostic, in bytes: [UInt8]) -> Diagnostic {
+    private static func asUnreadable(_ finding: Diagnostic) -> Diagnostic {
         var finding = finding
         finding.code = "P002"
-        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        if let line = finding.location?.line, lines.indices.contains(line - 1),
-            String(decoding: lines[line - 1], as: UTF8.self).contains("${{")
-        {
-            finding.remedy =
-                "inside {…} or […], and when it holds ': ' or ' #', an expression needs quotes: \"${{ … }}\""
-        }
         return finding
     }
 

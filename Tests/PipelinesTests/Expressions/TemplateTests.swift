@@ -110,6 +110,10 @@ private func template(_ yaml: String, _ key: String = "v") throws -> Template {
         let error = #expect(throws: InvalidInput.self) { try YAMLDocument(parsing: Array(yaml.utf8), file: "p") }
         let explained = try #require(error).explainingExpressions(in: SourceText(Array(yaml.utf8)))
         #expect(explained.diagnostics.first?.remedy?.contains(words) == true, "\(explained)")
+        // The reader of pipeline files says it too.
+        let finding = Pipeline.read(Array(yaml.utf8), file: "p").findings.first
+        #expect(finding?.code == "P002")
+        #expect(finding?.remedy?.contains(words) == true)
     }
 }
 
