@@ -1,9 +1,12 @@
 package import Diagnostics
-package import Documents
+import Documents
 
 extension Pipeline {
     /// More than a project's file may have: a chain of ten thousand steps is a valid pipeline.
-    package static let documentLimits = DocumentLimits(bytes: 16 << 20, depth: 64, nodes: 1_000_000)
+    static let documentLimits = DocumentLimits(bytes: 16 << 20, depth: 64, nodes: 1_000_000)
+
+    /// How many bytes a pipeline's file may have.
+    package static let sizeLimit = documentLimits.bytes
 
     /// Reads a pipeline file, and reports everything that is wrong with it at once.
     ///

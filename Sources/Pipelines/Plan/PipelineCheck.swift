@@ -5,7 +5,18 @@ extension Pipeline {
     package func check(_ surroundings: PlanSurroundings = PlanSurroundings()) -> [Diagnostic] {
         var check = PipelineCheck(self, surroundings)
         check.checkAll()
+        markStepNames(in: &check.findings)
         return check.findings
+    }
+
+    /// Findings about a whole step stand at its name, and mean all of it.
+    func markStepNames(in findings: inout [Diagnostic]) {
+        guard findings.contains(where: { $0.length == nil }) else { return }
+        var lengths: [SourceLocation: Int] = [:]
+        for step in steps { lengths[step.location] = step.name.count }
+        for index in findings.indices where findings[index].length == nil {
+            findings[index].length = findings[index].location.flatMap { lengths[$0] }
+        }
     }
 }
 

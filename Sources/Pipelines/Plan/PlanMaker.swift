@@ -12,6 +12,7 @@ extension Plan {
     ) -> (plan: Plan?, findings: [Diagnostic]) {
         var maker = PlanMaker(pipeline, source: source, request: request, surroundings: surroundings, isCheck: isCheck)
         let plan = maker.make()
+        pipeline.markStepNames(in: &maker.findings)
         return (maker.findings.contains { $0.severity == .error } ? nil : plan, maker.findings)
     }
 }

@@ -9,6 +9,8 @@ package struct PlanRequest: Sendable, Hashable {
     package var defaultName = "pipeline"
     package var part = PipelinePart()
     package var maximumCells = 10_000
+    /// The commits that projects were resolved to when the pipeline started, by `PROJECT@VERSION`.
+    package var commits: [NamedText] = []
 
     package init() {}
 
