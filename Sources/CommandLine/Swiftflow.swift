@@ -17,8 +17,9 @@ struct Swiftflow: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, ResumeCommand.self, CancelCommand.self, StatusCommand.self, LogsCommand.self, RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self,
-            CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self, ServerCommand.self,
+            RunCommand.self, ResumeCommand.self, CancelCommand.self, StatusCommand.self, LogsCommand.self,
+            RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self, CacheCommand.self,
+            EnvironmentsCommand.self, DoctorCommand.self, ServerCommand.self, PlanCommand.self, GraphCommand.self,
             GarbageCollectionCommand.self, DatabaseCommand.self,
         ])
 

@@ -25,6 +25,16 @@ enum Messages {
         write(text + "\n")
     }
 
+    /// Shows a finding on one line, with the line of the file it is about below it.
+    static func show(_ diagnostic: Diagnostic, excerpt: String?) {
+        let place = diagnostic.location.map { "\($0): " } ?? ""
+        let label = Terminal.messages.styled("\(diagnostic.label):", diagnostic.severity == .error ? .red : .yellow)
+        var text = "\(place)\(label) \(escapedForTerminal(redactedText(diagnostic.message)))"
+        if let remedy = diagnostic.remedy { text += "; \(escapedForTerminal(redactedText(remedy)))" }
+        if let excerpt { text += "\n" + excerpt }
+        write(text + "\n")
+    }
+
     /// Shows any error the way people can act on.
     static func show(_ error: any Error) {
         if let explained = error as? any ExplainedError {

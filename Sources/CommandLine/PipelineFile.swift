@@ -1,0 +1,222 @@
+import ArgumentParser
+import Diagnostics
+import Files
+import Pipelines
+import Processes
+import Projects
+import SystemPackage
+
+/// A pipeline's file that a verb was pointed at: read, with everything about it that is found on this machine.
+struct PipelineFile {
+    /// Nested pipelines beyond this contain each other.
+    private static let nestingLimit = 16
+    static let defaultName = "pipeline.yaml"
+    /// The backends of the program; others are plug-ins, found by their name.
+    private static let backends = ["local", "docker", "kubernetes", "slurm", "ray"]
+
+    /// As it was typed, for messages.
+    let shown: String
+    let path: FilePath
+    let bytes: [UInt8]
+    let pipeline: Pipeline?
+    private(set) var findings: [Diagnostic]
+
+    /// - Parameter shown: the file as it was typed.
+    init(_ path: FilePath, shown: String) throws {
+        self.path = path
+        self.shown = shown
+        do {
+            bytes = try readFile(path, limit: Pipeline.sizeLimit)
+        } catch {
+            throw UsageError("the pipeline's file '\(shown)' cannot be read", remedy: "check the path")
+        }
+        (pipeline, findings) = Pipeline.read(bytes, file: shown)
+    }
+
+    /// The file a verb means by a path: itself, or of a folder what its project's `main` names, else its `pipeline.yaml`.
+    static func find(_ typed: String) throws -> PipelineFile {
+        let path = currentDirectory().pushing(FilePath(typed)).lexicallyNormalized()
+        switch fileStatus(path)?.kind {
+        case .directory:
+            let project = try Project(loading: path)
+            let main = project.entryPoints.first { $0.name == "main" }
+            let name = main?.pipeline ?? defaultName
+            let file = path.pushing(FilePath(name)).lexicallyNormalized()
+            guard fileStatus(file)?.kind == .file else {
+                throw UsageError(
+                    "there is no pipeline in the folder '\(typed)'",
+                    remedy: main?.pipeline.map { "its MLproject names '\($0)', which does not exist" }
+                        ?? "write a '\(defaultName)', or name the pipeline's file")
+            }
+            return try PipelineFile(file, shown: typed == "." ? name : FilePath(typed).pushing(FilePath(name)).string)
+        case .file: return try PipelineFile(path, shown: typed)
+        case nil, .link, .other:
+            throw UsageError("there is no file '\(typed)'", remedy: "name a pipeline's file, or its folder")
+        }
+    }
+
+    /// Plans the pipeline.
+    ///
+    /// - Parameter looksAtProjects: whether the entry points of the steps have to be there.
+    /// - Returns: no plan when there are errors among the findings.
+    func plan(
+        _ request: PlanRequest = PlanRequest(), isCheck: Bool = false, depth: Int = 0, looksAtProjects: Bool = true
+    ) -> (
+        plan: Plan?, findings: [Diagnostic]
+    ) {
+        guard let pipeline, !findings.contains(where: { $0.severity == .error }) else { return (nil, findings) }
+        var request = request
+        if request.defaultName == "pipeline" { request.defaultName = defaultName }
+        var surroundings = surroundings(of: pipeline, depth: depth)
+        if !looksAtProjects { surroundings.project = { _, _ in nil } }
+        let made = Plan.make(
+            pipeline, source: bytes, request: request, surroundings: surroundings, isCheck: isCheck)
+        return (made.plan, findings + made.findings)
+    }
+
+    private var folder: FilePath { path.removingLastComponent() }
+
+    /// The project's name, else the folder's.
+    private var defaultName: String {
+        if let name = (try? Project(loading: folder))?.name, !name.isEmpty { return name }
+        return folder.lastComponent?.string ?? "pipeline"
+    }
+
+    private func surroundings(of pipeline: Pipeline, depth: Int) -> PlanSurroundings {
+        var surroundings = PlanSurroundings()
+        let folder = folder
+        surroundings.project = { (project, version) throws(InvalidInput) in
+            guard let project else { return try Project(loading: folder) }
+            let uri = try ProjectURI(project, currentDirectory: folder)
+            // What has to be fetched first is looked at when the pipeline starts.
+            guard case .folder(let root) = uri.location, version == nil else { return nil }
+            return try Project(loading: root.pushing(FilePath(uri.subdirectory.description)).lexicallyNormalized())
+        }
+        surroundings.nestedPlan = { (place, request, isCheck) throws(InvalidInput) in
+            try Self.nestedPlan(place, in: folder, request, isCheck: isCheck, depth: depth + 1)
+        }
+        let named = pipeline.steps.compactMap { step -> String? in
+            if case .string(let name)? = step.backend?.literal { name } else { nil }
+        }
+        let plugins = Set(named).filter { !Self.backends.contains($0) && hasPlugin($0) }
+        surroundings.backends = Self.backends + plugins
+        return surroundings
+    }
+
+    private static func nestedPlan(
+        _ place: String, in folder: FilePath, _ request: PlanRequest, isCheck: Bool, depth: Int
+    ) throws(InvalidInput) -> Plan? {
+        var path = folder.pushing(FilePath(place)).lexicallyNormalized()
+        if fileStatus(path)?.kind == .directory { path = path.appending(defaultName) }
+        guard fileStatus(path)?.kind == .file else {
+            // A project to be fetched is looked at when the pipeline starts; a path must be there now.
+            if place.contains("://") || place.contains("@") { return nil }
+            throw InvalidInput(
+                "there is no pipeline '\(place)'", remedy: "check the path; it counts from the file's folder")
+        }
+        guard depth <= nestingLimit else {
+            throw InvalidInput(
+                "pipelines are nested deeper than \(nestingLimit) levels", remedy: "let none contain itself")
+        }
+        let file: PipelineFile
+        do {
+            file = try PipelineFile(path, shown: place)
+        } catch {
+            throw InvalidInput("the pipeline '\(place)' cannot be read")
+        }
+        let made = file.plan(request, isCheck: isCheck, depth: depth)
+        let errors = made.findings.filter { $0.severity == .error }
+        guard errors.isEmpty else { throw InvalidInput(errors) }
+        return made.plan
+    }
+
+    /// Shows findings in the order of the file, with the lines they are about.
+    func show(_ findings: [Diagnostic]) {
+        let excerpts = SourceExcerpts(bytes)
+        for finding in findings.inOrder {
+            Messages.show(finding, excerpt: finding.location?.file == shown ? excerpts.excerpt(of: finding) : nil)
+        }
+    }
+}
+
+/// Whether a plug-in of this name is on the search path.
+private func hasPlugin(_ name: String) -> Bool {
+    guard !name.contains("/"), let path = environmentVariable("PATH") else { return false }
+    return path.split(separator: ":").contains { folder in
+        fileStatus(FilePath(String(folder)).appending("swiftflow-backend-\(name)"))?.kind == .file
+    }
+}
+
+extension [Diagnostic] {
+    /// By place; what has none comes last.
+    var inOrder: [Diagnostic] {
+        enumerated().sorted { left, right in
+            switch (left.element.location, right.element.location) {
+            case (let one?, let other?): one == other ? left.offset < right.offset : one < other
+            case (_?, nil): true
+            case (nil, _?): false
+            case (nil, nil): left.offset < right.offset
+            }
+        }.map(\.element)
+    }
+}
+
+/// The options by which a pipeline gets its params, and by which some of its steps are chosen.
+struct PlanOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("P", allowingJoined: true), .customLong("param-list")],
+        help: "A param, as NAME=VALUE (repeatable); a list as JSON.")
+    var parameters: [String] = []
+
+    @Option(name: .customLong("params-file"), help: "Params from a YAML or JSON file; -P wins.", completion: .file())
+    var parametersFile: String?
+
+    @Option(help: ArgumentHelp("Only these steps.", valueName: "STEP,…"))
+    var only: String?
+
+    @Option(help: ArgumentHelp("These steps and what follows from them.", valueName: "STEP,…"))
+    var from: String?
+
+    @Option(help: ArgumentHelp("These steps and what they need.", valueName: "STEP,…"))
+    var until: String?
+
+    @Option(help: ArgumentHelp("All but these steps.", valueName: "STEP,…"))
+    var skip: String?
+
+    @Option(
+        help: ArgumentHelp("Run these steps even if they could be reused; 'all' for every step.", valueName: "STEP,…"))
+    var force: String?
+
+    @Option(help: ArgumentHelp("Take the results of steps that are left out from this run.", valueName: "RUN"))
+    var using: String?
+
+    @Option(name: .customLong("max-cells"), help: "How many cells a matrix may have.")
+    var maximumCells = 10_000
+
+    func request() throws -> PlanRequest {
+        var request = PlanRequest()
+        if let parametersFile {
+            let path = currentDirectory().pushing(FilePath(parametersFile))
+            guard let bytes = try? readFile(path, limit: Pipeline.sizeLimit) else {
+                throw UsageError("the file of params '\(parametersFile)' cannot be read", remedy: "check the path")
+            }
+            request.params = try PlanRequest.params(reading: bytes, file: parametersFile)
+        }
+        let given = GivenParameters(parsing: parameters)
+        guard given.problems.isEmpty else { throw InvalidInput(given.problems) }
+        request.params += given.parameters.map { .init($0.name, .text($0.value)) }
+        request.part.only = names(only)
+        request.part.from = names(from)
+        request.part.until = names(until)
+        request.part.skip = names(skip)
+        request.part.forceAll = force == "all"
+        request.part.force = request.part.forceAll ? [] : names(force)
+        request.part.using = using
+        request.maximumCells = maximumCells
+        return request
+    }
+
+    private func names(_ list: String?) -> [String] {
+        list.map { $0.split(separator: ",").map(String.init) } ?? []
+    }
+}
