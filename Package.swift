@@ -245,6 +245,12 @@ let package = Package(
                 "SQLiteStore",
                 "Tracking", "TestSupport", systemPackage,
             ], path: "Tests/Engines/DockerTests", swiftSettings: strict),
+        .testTarget(
+            name: "KubernetesEngineTests",
+            dependencies: [
+                "KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Projects", "TestSupport",
+                "Tracking", systemPackage,
+            ], path: "Tests/Engines/KubernetesTests", swiftSettings: strict),
         tests(
             "EndToEnd",
             [

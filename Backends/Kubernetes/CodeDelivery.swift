@@ -7,13 +7,24 @@ package import SystemPackage
 package enum CodeDelivery: Sendable, Hashable {
     /// They are in the image, which also says in which folder the command starts.
     case image
-    /// A ConfigMap of that name holds them.
-    case configMap(name: String, files: [CodeFile])
-    /// An init container fetches a commit.
-    case git(image: String, url: String, commit: String, subdirectory: RelativePath)
+    /// A ConfigMap of that name holds them; they are put into `folder`.
+    case configMap(name: String, files: [CodeFile], folder: String)
+    /// An init container fetches a commit into `folder`; the project is in a subdirectory of it.
+    case git(image: String, url: String, commit: String, folder: String, subdirectory: RelativePath)
 
-    /// Where MLflow puts a project's code.
-    static let folder = "/mlflow/projects/code"
+    /// Where files of this folder stand in the container: at the same path, so that a `path` parameter means the same there as here, or where
+    /// MLflow puts a project's code, if that would hide something of the image.
+    package static func place(of folder: FilePath) -> String {
+        let names = folder.components.map(\.string)
+        let ofTheImage: Set<String> = [
+            "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr",
+        ]
+        guard folder.isAbsolute, names.count > 1, let first = names.first, !ofTheImage.contains(first),
+            !folder.string.contains(":"), !names.contains("..")
+        else { return "/mlflow/projects/code" }
+        return folder.string
+    }
+
     private static let mountedFolder = "/mlflow/projects/configmap"
     private static let folderVolume = "swiftflow-code"
     private static let mountedVolume = "swiftflow-files"
@@ -21,26 +32,28 @@ package enum CodeDelivery: Sendable, Hashable {
     var workingFolder: String? {
         switch self {
         case .image: nil
-        case .configMap: Self.folder
-        case .git(_, _, _, let subdirectory):
-            subdirectory.isRoot ? Self.folder : "\(Self.folder)/\(subdirectory.string)"
+        case .configMap(_, _, let folder): folder
+        case .git(_, _, _, let folder, let subdirectory):
+            subdirectory.isRoot ? folder : "\(folder)/\(subdirectory.string)"
         }
     }
 
     /// Shell lines before the command: a mounted ConfigMap cannot be written to, and commands write beside their code.
     var preparation: String? {
         guard case .configMap = self else { return nil }
-        return "cp -RL \(Self.mountedFolder)/code/. \(Self.folder)/ || exit 126"
+        return "cp -RL \(Self.mountedFolder)/code/. \"$2\" || exit 126"
     }
 
     var mounts: [JSONValue] {
-        let folder = JSONValue.object(["name": .string(Self.folderVolume), "mountPath": .string(Self.folder)])
+        func mount(_ folder: String) -> JSONValue {
+            .object(["name": .string(Self.folderVolume), "mountPath": .string(folder)])
+        }
         switch self {
         case .image: return []
-        case .git: return [folder]
-        case .configMap:
+        case .git(_, _, _, let folder, _): return [mount(folder)]
+        case .configMap(_, _, let folder):
             return [
-                folder,
+                mount(folder),
                 .object([
                     "name": .string(Self.mountedVolume), "mountPath": .string(Self.mountedFolder),
                     "readOnly": .bool(true),
@@ -56,7 +69,7 @@ package enum CodeDelivery: Sendable, Hashable {
         volumes.append(.object(["name": .string(Self.folderVolume), "emptyDir": .object([:])]))
         switch self {
         case .image: break
-        case .configMap(let name, let files):
+        case .configMap(let name, let files, _):
             let items = files.enumerated().map { index, file -> JSONValue in
                 .object([
                     "key": .string(CodeFile.key(index)), "path": .string("code/\(file.path.string)"),
@@ -68,10 +81,10 @@ package enum CodeDelivery: Sendable, Hashable {
                     "name": .string(Self.mountedVolume),
                     "configMap": .object(["name": .string(name), "items": .array(items)]),
                 ]))
-        case .git(let image, let url, let commit, _):
+        case .git(let image, let url, let commit, let folder, _):
             let container = JSONValue.object([
                 "name": .string(Self.folderVolume), "image": .string(image),
-                "command": .strings(["sh", "-c", Self.fetchScript, "swiftflow", url, commit]),
+                "command": .strings(["sh", "-c", Self.fetchScript, "swiftflow", url, commit, folder]),
                 "env": .array([
                     // The folder belongs to the node, not to the image's user.
                     .object(["name": .string("GIT_CONFIG_COUNT"), "value": .string("1")]),
@@ -81,7 +94,7 @@ package enum CodeDelivery: Sendable, Hashable {
                 ]),
                 "envFrom": secrets.isEmpty ? nil : .array(secrets),
                 "volumeMounts": .array([
-                    .object(["name": .string(Self.folderVolume), "mountPath": .string(Self.folder)])
+                    .object(["name": .string(Self.folderVolume), "mountPath": .string(folder)])
                 ]),
             ])
             pod["initContainers"] = .array([container] + (pod["initContainers"]?.array ?? []))
@@ -94,7 +107,7 @@ package enum CodeDelivery: Sendable, Hashable {
     /// Written without `$(`, which the cluster would read.
     private static let fetchScript = """
         set -e
-        cd \(folder)
+        cd "$3"
         git init -q .
         git fetch -q --depth 1 -- "$1" "$2" || git fetch -q --tags -- "$1" '+refs/heads/*:refs/remotes/origin/*'
         git checkout -q --detach "$2"

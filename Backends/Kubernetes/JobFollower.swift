@@ -32,19 +32,23 @@ package final class JobFollower: Sendable {
     private let paths: ClusterPaths
     private let watch: ClusterWatch
     private let settings: Settings
+    /// Whether a ConfigMap of the job's name holds its code.
+    private let hasConfigMap: Bool
     private let output: @Sendable (RawSpan) -> Void
     private let report: @Sendable (LaunchEvent) -> Void
     private let state = Mutex(State())
 
     package init(
         name: String, cluster: any ClusterAPI, paths: ClusterPaths, watch: ClusterWatch, settings: Settings,
-        output: @escaping @Sendable (RawSpan) -> Void, report: @escaping @Sendable (LaunchEvent) -> Void
+        hasConfigMap: Bool = false, output: @escaping @Sendable (RawSpan) -> Void,
+        report: @escaping @Sendable (LaunchEvent) -> Void
     ) {
         self.name = name
         self.cluster = cluster
         self.paths = paths
         self.watch = watch
         self.settings = settings
+        self.hasConfigMap = hasConfigMap
         self.output = output
         self.report = report
     }
@@ -107,7 +111,7 @@ package final class JobFollower: Sendable {
         switch JobVerdict(view) {
         case .ended(let end):
             let pod = view.deletedPods.first ?? view.pods.first
-            if let pod, !pod.isOver, !isStopping, view.pods.contains(pod) {
+            if let pod, pod.hasOthersRunning, !isStopping, view.pods.contains(pod) {
                 note("the command has ended, but other containers of its pod have not; they are ended now")
                 await remove(grace: .seconds(10))
             }
@@ -296,13 +300,22 @@ package final class JobFollower: Sendable {
         let selector = "labelSelector=\(percentEncoded("\(ObjectLabel.job)=\(name)"))"
         do {
             try await persistently(until: deadline) {
-                do {
+                // The pods stay for now: taken along by the job they would have the grace of their template, and a pod's grace cannot be
+                // made shorter once it is being ended. Without its job, nobody puts another pod in its place.
+                try await self.ignoringAbsence {
                     try await self.cluster.delete(
-                        self.paths.job(self.name), options: deletion(propagation: "Background"))
-                } catch let error as ClusterError where error.kind == .notFound {}
+                        self.paths.job(self.name), options: deletion(propagation: "Orphan"))
+                }
             }
             try await persistently(until: deadline) {
                 try await self.cluster.delete("\(self.paths.pods)?\(selector)", options: deletion(grace: seconds))
+            }
+            if hasConfigMap {
+                try await persistently(until: deadline) {
+                    try await self.ignoringAbsence {
+                        try await self.cluster.delete(self.paths.configMap(self.name), options: deletion())
+                    }
+                }
             }
             while ContinuousClock.now < deadline {
                 let answer = try await persistently(until: deadline) {
@@ -318,6 +331,10 @@ package final class JobFollower: Sendable {
             let reason = (error as? any ExplainedError)?.diagnostics.first?.message ?? "\(error)"
             warn("it could not be deleted (\(reason)); do it by hand: kubectl delete job \(name) -n \(paths.namespace)")
         }
+    }
+
+    private func ignoringAbsence(_ request: () async throws -> Void) async throws {
+        do { try await request() } catch let error as ClusterError where error.kind == .notFound {}
     }
 
     /// Repeats a request as long as the cluster is only unwell.
@@ -396,6 +413,9 @@ package final class JobFollower: Sendable {
 }
 
 extension PodState {
+    /// Whether a container beside the command's still runs, which keeps the pod, and what it was given, for nothing.
+    var hasOthersRunning: Bool { !isOver && containers.dropFirst().contains { $0.phase == .running } }
+
     /// Whether every container has ended.
     var isOver: Bool { phase == "Succeeded" || phase == "Failed" }
 }

@@ -92,7 +92,8 @@ package struct JobManifest: Sendable {
         if let image { container["image"] = .string(image) }
         if let pullPolicy { container["imagePullPolicy"] = .string(pullPolicy.rawValue) }
         container["command"] = .strings(
-            ContainerShell.arguments(running: command, after: code.preparation).map(escapedForCluster))
+            ContainerShell.arguments(running: command, after: code.preparation, in: code.workingFolder).map(
+                escapedForCluster))
         container["args"] = nil
         if let folder = code.workingFolder { container["workingDir"] = .string(folder) }
         container["env"] = environment(container["env"])
@@ -170,8 +171,14 @@ enum ContainerShell {
     /// Runs `command` with bash, which entry points are written for, or with `sh` in images that have no other.
     ///
     /// The text is an argument of its own all the way, so no other shell reads it.
-    static func arguments(running command: String, after preparation: String? = nil) -> [String] {
+    ///
+    /// - Parameters:
+    ///   - preparation: lines before it, in which `$2` is the folder.
+    static func arguments(
+        running command: String, after preparation: String? = nil, in folder: String? = nil
+    ) -> [String] {
         let start = #"if command -v bash >/dev/null 2>&1; then exec bash -c "$1"; else exec sh -c "$1"; fi"#
         return ["sh", "-c", preparation.map { "\($0)\n\(start)" } ?? start, "swiftflow", command]
+            + (preparation == nil ? [] : [folder ?? "."])
     }
 }

@@ -150,7 +150,8 @@ package struct KubernetesBackend: Backend {
             selector: "\(ObjectLabel.managedBy)=\(ObjectLabel.product),\(ObjectLabel.runner)=\(runner)")
         let follower = JobFollower(
             name: job.name, cluster: place.cluster, paths: place.paths, watch: watch,
-            settings: JobFollower.Settings(pendingTimeout: configuration.pendingTimeout), output: output,
+            settings: JobFollower.Settings(pendingTimeout: configuration.pendingTimeout),
+            hasConfigMap: configuration.code == .configMap, output: output,
             report: job.report)
         return KubernetesJob(follower: follower, handle: handle, tags: tags)
     }
@@ -257,14 +258,21 @@ package struct KubernetesBackend: Backend {
     private func code(for source: JobSource, name: String) async throws -> CodeDelivery {
         switch configuration.code {
         case .image: return .image
-        case .configMap: return .configMap(name: name, files: try CodeFile.files(of: source.projectFolder))
+        case .configMap:
+            return .configMap(
+                name: name, files: try CodeFile.files(of: source.projectFolder),
+                folder: CodeDelivery.place(of: source.projectFolder))
         case .git:
             guard let url = source.repositoryURL, let commit = source.commit else {
                 throw InvalidInput(
                     "\"code\": \"git\" needs a project whose files are those of a commit that its repository's URL knows",
                     remedy: "commit and push the changes, run the project by its URL, or use \"code\": \"configmap\"")
             }
-            return .git(image: configuration.gitImage, url: url, commit: commit, subdirectory: source.subdirectory)
+            var root = source.projectFolder
+            for _ in source.subdirectory.components { root.removeLastComponent() }
+            return .git(
+                image: configuration.gitImage, url: url, commit: commit, folder: CodeDelivery.place(of: root),
+                subdirectory: source.subdirectory)
         }
     }
 

@@ -24,7 +24,7 @@ package struct Submission: Sendable {
 
     /// - Returns: the job as the cluster keeps it.
     package func submit(_ manifest: JobManifest) async throws -> JSONValue {
-        if case .configMap(_, let files) = manifest.code { try await createConfigMap(files, manifest) }
+        if case .configMap(_, let files, _) = manifest.code { try await createConfigMap(files, manifest) }
         let object: JSONValue
         do {
             object = try await createJob(manifest)
@@ -32,7 +32,7 @@ package struct Submission: Sendable {
             await withdraw(manifest)
             throw error
         }
-        if case .configMap(_, let files) = manifest.code, let owner = object["metadata"]?["uid"]?.string {
+        if case .configMap(_, let files, _) = manifest.code, let owner = object["metadata"]?["uid"]?.string {
             // From now on it goes when the job goes. If this fails the run is none the worse for it.
             var map = configMap(files, manifest)
             map.ownerID = owner

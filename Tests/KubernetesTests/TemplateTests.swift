@@ -3,6 +3,7 @@ import Execution
 import Files
 import JSON
 import KubernetesBackend
+import SystemPackage
 import Testing
 
 private let mlflowTemplate = """
@@ -166,20 +167,33 @@ private func environment(_ container: JSONValue?) -> [String] {
             CodeFile(path: try RelativePath("train.py"), content: Array("x".utf8)),
             CodeFile(path: try RelativePath("lib/run.sh"), content: [], isExecutable: true),
         ]
-        let job = manifest(.minimal) { $0.code = .configMap(name: "sf-x", files: files) }
+        let job = manifest(.minimal) { $0.code = .configMap(name: "sf-x", files: files, folder: "/home/me/x") }
         let pod = path(job, "spec", "template", "spec")
-        #expect(path(pod, "containers", "0", "workingDir") == .string("/mlflow/projects/code"))
+        #expect(path(pod, "containers", "0", "workingDir") == .string("/home/me/x"))
         #expect(path(pod, "volumes", "1", "configMap", "items", "1", "path") == .string("code/lib/run.sh"))
         #expect(path(pod, "volumes", "1", "configMap", "items", "1", "mode") == .integer(0o755))
-        #expect(strings(path(pod, "containers", "0", "command"))[2].hasPrefix("cp -RL "))
+        let words = strings(path(pod, "containers", "0", "command"))
+        #expect(words[2].hasPrefix("cp -RL "))
+        #expect(words.suffix(2) == ["python train.py", "/home/me/x"])
+    }
+
+    @Test(arguments: [
+        ("/home/me/project", "/home/me/project"), ("/", "/mlflow/projects/code"),
+        ("/usr/src/x", "/mlflow/projects/code"),
+        ("/x", "/mlflow/projects/code"), ("/data/a:b", "/mlflow/projects/code"),
+        ("relative/x", "/mlflow/projects/code"),
+    ])
+    func `files stand at their own path, unless that would hide the image's`(folder: String, place: String) {
+        #expect(CodeDelivery.place(of: FilePath(folder)) == place)
     }
 
     @Test func `a commit is fetched before the command, its URL an argument and no option`() throws {
         let job = manifest(.minimal) {
-            $0.code = .git(image: "git:1", url: "--upload-pack=evil", commit: "abc", subdirectory: .root)
+            $0.code = .git(
+                image: "git:1", url: "--upload-pack=evil", commit: "abc", folder: "/home/me/x", subdirectory: .root)
         }
         let words = strings(path(job, "spec", "template", "spec", "initContainers", "0", "command"))
-        #expect(words.suffix(2) == ["--upload-pack=evil", "abc"])
+        #expect(words.suffix(3) == ["--upload-pack=evil", "abc", "/home/me/x"])
         #expect(words[2].contains(#"-- "$1" "$2""#))
         #expect(!words[2].contains("$("))
     }

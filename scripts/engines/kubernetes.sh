@@ -246,9 +246,10 @@ kind: Role
 metadata: {name: swiftflow-runner, namespace: team}
 rules:
 - {apiGroups: [batch], resources: [jobs], verbs: [create, get, list, watch, delete]}
-- {apiGroups: [""], resources: [pods], verbs: [get, list, watch, delete, deletecollection]}
+- {apiGroups: [""], resources: [pods], verbs: [get, list, watch, deletecollection]}
 - {apiGroups: [""], resources: [pods/log], verbs: [get]}
-- {apiGroups: [""], resources: [configmaps], verbs: [create, get, update, delete]}
+- {apiGroups: [""], resources: [events], verbs: [list]}
+- {apiGroups: [""], resources: [configmaps], verbs: [create, update, delete]}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
