@@ -136,13 +136,13 @@ let package = Package(
         module(
             "Scheduling",
             [
-                "Pipelines", "Execution", "Tracking", "Artifacts", "Diagnostics", "Files", "JSON", "Processes",
-                "Projects", systemPackage,
+                "Pipelines", "Execution", "Tracking", "Artifacts", "Diagnostics", "Digests", "Files", "JSON",
+                "Processes", "Projects", systemPackage,
             ]),
         module(
             "SwiftFlow",
             [
-                "Diagnostics", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Pipelines",
+                "Diagnostics", "Digests", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Pipelines",
                 "Processes", "Scheduling",
                 "Projects", "Environments", "Artifacts",
                 "Git", "GitMessages", "JSON", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,

@@ -17,10 +17,10 @@ struct Swiftflow: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, ResumeCommand.self, CancelCommand.self, StatusCommand.self, LogsCommand.self,
-            RunsCommand.self, ExperimentsCommand.self, ArtifactsCommand.self, CheckCommand.self, CacheCommand.self,
-            EnvironmentsCommand.self, DoctorCommand.self, ServerCommand.self, PlanCommand.self, GraphCommand.self,
-            GarbageCollectionCommand.self, DatabaseCommand.self,
+            RunCommand.self, CheckCommand.self, PlanCommand.self, GraphCommand.self, StatusCommand.self,
+            LogsCommand.self, ResumeCommand.self, CancelCommand.self, LogCommand.self, RunsCommand.self,
+            ExperimentsCommand.self, ArtifactsCommand.self, ServerCommand.self, GarbageCollectionCommand.self,
+            DatabaseCommand.self, CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self,
         ])
 
     @Option(

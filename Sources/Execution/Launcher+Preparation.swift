@@ -40,7 +40,9 @@ extension Launcher {
             if let given { given } else {
                 try project.entryPoint(named: request.entryPoint, shell: request.environment["SHELL"])
             }
-        let parameters = GivenParameters(request.parameters.map { .init(name: $0.name, value: $0.value) })
+        let parameters = GivenParameters(request.parameters.map { parameter in
+                .init(name: parameter.name, value: parameter.value, elements: request.lists[parameter.name])
+            })
         let resolution = try entryPoint.resolve(
             parameters, callerDirectory: request.workingDirectory, root: loaded.checkout.root)
         resolution.warnings.forEach { services.observe(.warning($0)) }

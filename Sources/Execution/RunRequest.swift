@@ -38,6 +38,8 @@ package struct RunRequest: Sendable {
     package var resources = ResourceRequest()
     /// Variables of the job itself, beside the caller's environment; a container gets these too.
     package var variables: [String: String] = [:]
+    /// Elements of parameters that are lists, by name: in a command each becomes a word of its own.
+    package var lists: [String: [String]] = [:]
     /// Tags of the run beside those every project's run has.
     package var tags: [Tag] = []
     /// Called when the command has ended and before the end is recorded: it may turn a success into a failure, and add tags.

@@ -65,10 +65,10 @@ package struct CommandTemplate: Sendable {
     ///
     /// - Throws: for values that cannot stand where their placeholders are, and for text longer than the system takes.
     package func rendered(
-        values: [String: String], extras: [GivenParameters.Parameter] = []
+        values: [String: String], extras: [GivenParameters.Parameter] = [], lists: [String: [String]] = [:]
     ) throws(InvalidInput) -> String {
-        let values = placeholders.map { values[$0] ?? "" }
-        let words = values.map(shellQuoted)
+        let values = placeholders.map { lists[$0] ?? [values[$0] ?? ""] }
+        let words = values.map { $0.map(shellQuoted).joined(separator: " ") }
         let options = extras.map { " --\(shellQuoted($0.name)) \(shellQuoted($0.value))" }.joined()
         let text = joined(words, options)
         let errors = problems + refusals(of: values) + earlyEnds(with: words) + refusals(of: extras) + excess(of: text)
@@ -99,10 +99,10 @@ package struct CommandTemplate: Sendable {
 
     // MARK: What keeps a command from being rendered
 
-    private func refusals(of values: [String]) -> [Diagnostic] {
+    private func refusals(of values: [[String]]) -> [Diagnostic] {
         zip(zip(placeholders, places.places), values).compactMap { placeholder, value in
             let (name, place) = placeholder
-            guard !place.accepts(value) else { return nil }
+            guard !value.allSatisfy(place.accepts) else { return nil }
             return diagnostic(
                 .error, "unsafe-value",
                 "placeholder {\(name)} stands \(place.description ?? "unquoted"), "

@@ -5,10 +5,13 @@ package struct GivenParameters: Sendable, Hashable {
     package struct Parameter: Sendable, Hashable {
         package var name: String
         package var value: String
+        /// The elements of a list: in a command each becomes a word of its own.
+        package var elements: [String]?
 
-        package init(name: String, value: String) {
+        package init(name: String, value: String, elements: [String]? = nil) {
             self.name = name
             self.value = value
+            self.elements = elements
         }
     }
 

@@ -30,10 +30,14 @@ package struct ParameterResolution: Sendable {
     package let warnings: [Diagnostic]
     private let template: CommandTemplate?
     private let entryPoint: String
+    /// Elements of lists, by parameter.
+    private let lists: [String: [String]]
 
     fileprivate init(
-        parameters: [ResolvedParameter], warnings: [Diagnostic], template: CommandTemplate?, entryPoint: String
+        parameters: [ResolvedParameter], warnings: [Diagnostic], template: CommandTemplate?, entryPoint: String,
+        lists: [String: [String]]
     ) {
+        self.lists = lists
         self.parameters = parameters
         self.warnings = warnings
         self.template = template
@@ -73,7 +77,7 @@ package struct ParameterResolution: Sendable {
                 values[parameter.name] = text
             }
         }
-        return try template.rendered(values: values, extras: extras)
+        return try template.rendered(values: values, extras: extras, lists: lists)
     }
 }
 
@@ -98,7 +102,8 @@ extension EntryPoint {
         var errors = given.problems + problems + missing(resolver.missing, given) + resolver.errors
         let resolution = ParameterResolution(
             parameters: resolver.resolved, warnings: resolver.warnings + (template?.warnings ?? []), template: template,
-            entryPoint: name)
+            entryPoint: name,
+            lists: Dictionary(given.parameters.compactMap { each in each.elements.map { (each.name, $0) } }) { $1 })
         // With everything else in order, values that are known already are tried in their places.
         if errors.isEmpty, template != nil {
             let placeholders = resolution.downloads.map { ($0.name, FilePath("/download")) }

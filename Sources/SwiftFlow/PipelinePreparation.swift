@@ -1,4 +1,5 @@
 package import Diagnostics
+import Digests
 package import Execution
 import Files
 package import Pipelines
@@ -112,14 +113,29 @@ extension StandardServices {
         return rest.removePrefix(folder) ? rest.string : path.string
     }
 
+    /// Where digests of files are kept between runs; losing it costs time only.
+    private func digestFile(_ environment: [String: String]) -> FilePath? {
+        if let base = environment["SWIFTFLOW_CACHE"], base.hasPrefix("/") {
+            return FilePath(base).appending("digests.db")
+        }
+        if let base = environment["XDG_CACHE_HOME"], base.hasPrefix("/") {
+            return FilePath(base).appending("swiftflow").appending("digests.db")
+        }
+        guard let home = environment["HOME"], home.hasPrefix("/") else { return nil }
+        return FilePath(home).appending(".cache").appending("swiftflow").appending("digests.db")
+    }
+
     /// Puts together what a pipeline is run with.
     package func pipelineServices(
         options: PipelineOptions, launcher: Launcher, observe: @escaping @Sendable (PipelineEvent) -> Void
     ) async throws -> PipelineServices {
-        let runArtifacts = ResolvedRunArtifacts(resolver: artifacts, localFolder: { localFolder(ofArtifactURI: $0) })
+        let digests = DigestCache(at: digestFile(options.environment))
+        let runArtifacts = ResolvedRunArtifacts(
+            resolver: artifacts, digests: digests, localFolder: { localFolder(ofArtifactURI: $0) })
         return PipelineServices(
             store: try await store.get(),
-            runner: LauncherStepRunner(services: launcher.services, options: options, artifacts: runArtifacts),
+            runner: LauncherStepRunner(
+                services: launcher.services, options: options, artifacts: runArtifacts, digests: digests),
             artifacts: runArtifacts, observe: observe)
     }
 }

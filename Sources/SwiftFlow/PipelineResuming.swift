@@ -1,4 +1,5 @@
 package import Diagnostics
+import Digests
 package import Execution
 import Files
 import Pipelines
@@ -15,7 +16,8 @@ extension StandardServices {
     package func prepareResume(
         _ run: Run, environment: [String: String], isUpdated: Bool, launcher: Launcher, report: (Diagnostic) -> Void
     ) async throws -> PreparedPipeline {
-        let runArtifacts = ResolvedRunArtifacts(resolver: artifacts, localFolder: { localFolder(ofArtifactURI: $0) })
+        let runArtifacts = ResolvedRunArtifacts(
+            resolver: artifacts, digests: DigestCache(at: nil), localFolder: { localFolder(ofArtifactURI: $0) })
         let record: LaunchRecord
         let recorded: [UInt8]
         do {

@@ -39,7 +39,7 @@ final class AttemptEnding: Sendable {
                 var outputs = try smallValues()
                 // A declared output may also be a small value.
                 for output in attempt.resolved.outputs where outputs[output.name] == nil {
-                    outputs[output.name] = try await keep(output, of: run, projectFolder)
+                    outputs[output.name] = await digested(try await keep(output, of: run, projectFolder), of: run)
                 }
                 try await checkMetrics(of: run)
                 outcome.additionalTags += outputTags(outputs)
@@ -106,6 +106,17 @@ final class AttemptEnding: Sendable {
             throw failure
         } catch {
             throw NodeFailure(.missingOutput, "the output '\(output.name)' could not be kept: \(messages(of: error))")
+        }
+    }
+
+    /// The output with the digest of its content, by which later steps are known to be the same work.
+    private func digested(_ output: OutputValue, of run: RunInfo) async -> OutputValue {
+        guard case .artifact(let path, nil) = output else { return output }
+        do {
+            return .artifact(path: path, digest: try await artifacts.digest(path, of: run))
+        } catch {
+            attempt.report(.warning("the digest of '\(path)' cannot be computed: \(messages(of: error))"))
+            return output
         }
     }
 

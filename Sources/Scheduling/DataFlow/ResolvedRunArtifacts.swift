@@ -1,5 +1,6 @@
 package import Artifacts
 import Diagnostics
+package import Digests
 import Files
 package import SystemPackage
 package import Tracking
@@ -7,9 +8,14 @@ package import Tracking
 /// The artifacts of runs wherever their stores are; those on this machine are reached without a detour.
 package struct ResolvedRunArtifacts: RunArtifacts {
     private let resolver: ArtifactResolver
+    private let digests: DigestCache
     private let localFolder: @Sendable (_ artifactURI: String) -> FilePath?
 
-    package init(resolver: ArtifactResolver, localFolder: @escaping @Sendable (_ artifactURI: String) -> FilePath?) {
+    package init(
+        resolver: ArtifactResolver, digests: DigestCache,
+        localFolder: @escaping @Sendable (_ artifactURI: String) -> FilePath?
+    ) {
+        self.digests = digests
         self.resolver = resolver
         self.localFolder = localFolder
     }
@@ -49,6 +55,12 @@ package struct ResolvedRunArtifacts: RunArtifacts {
             if fileStatus(target) == nil, moveFile(local, to: target) { return }
         }
         try await resolver.repository(at: run.artifactURI).upload(local, to: path, Transfer())
+    }
+
+    package func digest(_ path: String, of run: RunInfo) async throws -> String? {
+        let path = try RelativePath(path)
+        guard let folder = folder(of: run) else { return nil }
+        return try contentDigest(of: folder.appending(path.string), digests)
     }
 
     package func exists(_ path: String, of run: RunInfo) async throws -> Bool {

@@ -1,4 +1,5 @@
 import Diagnostics
+package import Digests
 package import Execution
 import Files
 import Glibc
@@ -14,8 +15,11 @@ package import Tracking
 ///
 /// Each project is fetched and read once, and all commands share one access to the store.
 package final class LauncherStepRunner: StepRunner {
-    private let services: LaunchServices
-    private let options: PipelineOptions
+    let services: LaunchServices
+    let options: PipelineOptions
+    let digests: DigestCache
+    /// Digests of projects' code, each computed once: what a step writes there later is not its code.
+    let codeDigests = CodeDigests()
     private let artifacts: any RunArtifacts
     private let tracking: SharedChildTracking
     /// What has been said already: many steps of one project say the same.
@@ -27,7 +31,10 @@ package final class LauncherStepRunner: StepRunner {
         var version: String?
     }
 
-    package init(services: LaunchServices, options: PipelineOptions, artifacts: any RunArtifacts) {
+    package init(
+        services: LaunchServices, options: PipelineOptions, artifacts: any RunArtifacts, digests: DigestCache
+    ) {
+        self.digests = digests
         var services = services
         tracking = SharedChildTracking(services.childTracking)
         services.childTracking = tracking
@@ -39,6 +46,7 @@ package final class LauncherStepRunner: StepRunner {
     }
 
     package func close() async {
+        digests.save()
         await tracking.close()
     }
 
@@ -48,8 +56,12 @@ package final class LauncherStepRunner: StepRunner {
         do {
             switch attempt.resolved.action {
             case .entryPoint, .command: return try await launch(attempt, control)
-            case .register, .search, .pipeline:
-                throw InvalidInput("this runner starts commands, and '\(attempt.node)' has none")
+            case .register(let registration): return try await register(registration, attempt)
+            case .search(let search): return try await self.search(search, attempt)
+            case .pipeline:
+                throw InvalidInput(
+                    "step '\(attempt.node)' is a pipeline, and this version does not run pipelines inside pipelines",
+                    remedy: "run it by itself, or put its steps here")
             }
         } catch {
             let failure = NodeFailure(.launch, messages(of: error))
@@ -130,7 +142,7 @@ package final class LauncherStepRunner: StepRunner {
 
     // MARK: The project
 
-    private func project(of attempt: StepAttempt) async throws -> LoadedProject {
+    func project(of attempt: StepAttempt) async throws -> LoadedProject {
         let key: ProjectKey
         if let given = attempt.resolved.project {
             let isPlace = given.hasPrefix("/") || !given.contains(":")
@@ -202,6 +214,12 @@ package final class LauncherStepRunner: StepRunner {
             disk: resolved.resources["disk"].map { Int64($0) })
         request.variables = variables(attempt)
         request.tags = attempt.tags
+        if case .command = resolved.action {
+            for param in resolved.params {
+                guard case .list(let items) = param.value else { continue }
+                request.lists[param.name] = items.map { text(of: $0, for: param.name, nil, attempt) }
+            }
+        }
         return request
     }
 

@@ -76,4 +76,6 @@ package protocol RunArtifacts: Sendable {
     /// Makes a local file or folder an artifact; it may be moved away from where it was.
     func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws
     func exists(_ path: String, of run: RunInfo) async throws -> Bool
+    /// The digest of the content; nil where it could only be had by fetching it.
+    func digest(_ path: String, of run: RunInfo) async throws -> String?
 }

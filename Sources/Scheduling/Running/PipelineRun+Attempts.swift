@@ -29,7 +29,8 @@ extension PipelineRun {
         let record = records[node]
         let state = machine.nodes[node]
         let step = plan.steps[state.step]
-        let number = record.earlierAttempts + state.attempt
+        // Before it starts, the machine has not counted it yet.
+        let number = record.earlierAttempts + state.attempt + (state.state == .ready ? 1 : 0)
         let name = launchName(pipelineRun: info.runID, node: record.plan.id, attempt: number)
         var tags = [
             Tag(NodeTag.node, record.plan.id), Tag(NodeTag.attempt, String(number)),
@@ -41,6 +42,9 @@ extension PipelineRun {
             tags.append(Tag(NodeTag.input(param.name), artifact.uri))
         }
         tags += resolved.tags.map { Tag($0.name, $0.value) }
+        if let key = record.cacheKey {
+            tags += [Tag(NodeTag.cacheKey, key.hex), Tag(NodeTag.cacheFields, key.record.text())]
+        }
         if let description = resolved.description { tags.append(Tag(WellKnownTag.note, description)) }
         var attempt = StepAttempt(
             node: record.plan.id, step: step, number: number, resolved: resolved, experimentID: info.experimentID,
@@ -49,6 +53,7 @@ extension PipelineRun {
             places: places(of: node, attempt: number), outputFile: workFolder.appending("\(name).output"))
         for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
         attempt.localPaths = localPaths(of: resolved.params)
+        attempt.writtenFiles = writtenFiles
         attempt.report = { [weak self] report in
             guard let self else { return }
             self.perform { run in run.received(report, from: node) }
@@ -123,10 +128,28 @@ extension PipelineRun {
         outcomes[name]?.nodes[place].exitCode = result.failure == nil ? 0 : result.failure?.exitCode
         outcomes[name]?.nodes[place].outputs = result.outputs
         outcomes[name]?.nodes[place].data = data
+        if let found = result.found { take(found, by: name) }
         // A process may end before anybody said that it began.
         if state.state == .starting, result.run != nil, result.failure?.reason != .launch { post(.launched(node)) }
-        guard let failure = result.failure else { return post(.ended(node, .succeeded)) }
-        post(.ended(node, .failed(failure, mayRetry: mayRetry(node, failure))))
+        if let failure = result.failure {
+            post(.ended(node, .failed(failure, mayRetry: mayRetry(node, failure))))
+        } else {
+            post(.ended(node, .succeeded))
+        }
+        releaseKey(of: node)
+    }
+
+    /// What a `search` found becomes what `best`, `top` and `all` of the step are.
+    func take(_ found: [Run], by step: String) {
+        outcomes[step]?.isSearch = true
+        outcomes[step]?.found = found.map { run in
+            NodeOutcome(
+                id: run.info.runID, state: run.info.status == .finished ? .succeeded : .failed, run: run.info,
+                duration: run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) },
+                outputs: storedOutputs(run.data.tags), data: run.data)
+        }
+        outcomes[step]?.top = Array(found.indices)
+        for run in found { artifactFolders[run.info.runID] = services.artifacts.folder(of: run.info) }
     }
 
     private func mayRetry(_ node: Int, _ failure: NodeFailure) -> Bool {

@@ -78,12 +78,11 @@ extension PipelineRun {
             let resolved = try plan.resolve(planned, in: scope)
             records[node].resolved = resolved
             let request = try machine.pool.request(amounts(of: resolved, step))
-            post(
-                .examined(
-                    node,
-                    .run(
-                        request, timeout: resolved.timeout?.milliseconds, notBefore: notBefore(node, resolved),
-                        retry: RetryPolicy(resolved.retry))))
+            let examination = StateMachine.Examination.run(
+                request, timeout: resolved.timeout?.milliseconds, notBefore: notBefore(node, resolved),
+                retry: RetryPolicy(resolved.retry))
+            guard resolved.isCacheable, options.usesCache else { return post(.examined(node, examination)) }
+            perform { run in await run.askCache(node, resolved, otherwise: examination) }
         } catch let failure as NodeFailure {
             recordFailure(of: node, failure)
         } catch {

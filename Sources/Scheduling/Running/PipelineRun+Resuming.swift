@@ -80,8 +80,24 @@ extension PipelineRun {
         outcomes[name]?.nodes[place].data = run.data
         outcomes[name]?.nodes[place].exitCode = 0
         outcomes[name]?.nodes[place].duration = run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
+        outcomes[name]?.nodes[place].outputRunID = records[node].cachedFrom
+        if let found = run.data.tag(NodeTag.found) { return recallSearch(node, found) }
         if !success.outputs.isEmpty { artifactFolders[run.info.runID] = services.artifacts.folder(of: run.info) }
         post(.examined(node, .done(records[node].cachedFrom == nil ? .succeeded : .cached)))
+        return true
+    }
+
+    /// A search that has been made is not made again: the same runs are what it found.
+    private func recallSearch(_ node: Int, _ ids: String) -> Bool {
+        let name = plan.steps[machine.nodes[node].step].name
+        perform { run in
+            var found: [Run] = []
+            for id in ids.split(separator: ",") {
+                if let each = try? await run.services.store.run(id: String(id)) { found.append(each) }
+            }
+            run.take(found, by: name)
+            run.post(.examined(node, .done(.succeeded)))
+        }
         return true
     }
 
@@ -105,9 +121,75 @@ extension PipelineRun {
         return saturatingSum(delay.since, policy.delay(afterFailure: delay.failures, seed: seed))
     }
 
-    /// The results of a step that is left out of this run.
+    /// The results of a step that is left out of this run: those of the run that was named, else of the last that has them.
     func takeOver(_ step: PlannedStep) {
-        post(.considered(step.index, .reuse))
+        let isNeeded = step.dependents.contains { plan.steps[$0].isIncluded }
+        guard isNeeded else { return post(.considered(step.index, .reuse)) }
+        perform { run in
+            do {
+                guard try await run.findResults(of: step) else {
+                    throw InvalidInput(
+                        "step '\(step.name)' is left out, and no earlier run of '\(run.plan.name)' has its results (P070)",
+                        remedy: "include it, or name a run that has them with --using")
+                }
+                run.post(.considered(step.index, .reuse))
+            } catch {
+                run.post(.considered(step.index, .fail(NodeFailure(.launch, messages(of: error)))))
+            }
+        }
+    }
+
+    private func findResults(of step: PlannedStep) async throws -> Bool {
+        for journal in try await earlierJournals() {
+            let nodes = journal.nodes.filter { id, node in
+                node.success != nil && (id == step.name || id.hasPrefix(step.name + "["))
+            }
+            let wanted = Array(plan.nodes(of: step))
+            let ids = wanted.isEmpty ? nodes.keys.sorted() : wanted.map(\.id)
+            guard !ids.isEmpty, ids.allSatisfy({ nodes[$0] != nil }) else { continue }
+            let group = journal.groups[step.name]
+            outcomes[step.name]?.isFanOut = step.fanOut != .none
+            outcomes[step.name]?.group = group?.info
+            outcomes[step.name]?.nodes = ids.enumerated().compactMap { place, id in
+                guard let run = nodes[id]?.success?.run else { return nil }
+                return NodeOutcome(
+                    id: id, state: .cached, run: run.info, exitCode: 0,
+                    duration: run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) },
+                    outputs: storedOutputs(run.data.tags), outputRunID: run.data.tag(NodeTag.cachedFrom),
+                    data: run.data, cell: wanted.indices.contains(place) ? wanted[place].cell : nil)
+            }
+            let members = outcomes[step.name]?.nodes ?? []
+            if let best = group?.data.tag(NodeTag.bestRun) {
+                outcomes[step.name]?.top = members.indices.filter { members[$0].run?.runID == best }
+            }
+            for node in members {
+                guard let run = node.run else { continue }
+                artifactFolders[run.runID] = services.artifacts.folder(of: run)
+            }
+            return true
+        }
+        return false
+    }
+
+    /// What earlier runs of this pipeline did, the newest first.
+    private func earlierJournals() async throws -> [Journal] {
+        if let known = earlier { return known }
+        var runs: [Run] = []
+        if let using = plan.request.part.using {
+            let run = try await services.store.run(id: using)
+            guard run.data.tag(NodeTag.pipeline) != nil else { throw ResumeRefused(isNoPipeline: using) }
+            runs = [run]
+        } else if !plan.name.contains("'") {
+            runs = try await services.store.searchRuns(
+                RunSearch(
+                    experimentIDs: [info.experimentID], filter: "tags.\"\(NodeTag.pipeline)\" = '\(plan.name)'",
+                    orderBy: ["attributes.start_time DESC"], maxResults: 10)
+            ).elements.filter { $0.info.runID != info.runID }
+        }
+        var journals: [Journal] = []
+        for run in runs { journals.append(try await Journal(of: run.info, in: services.store)) }
+        earlier = journals
+        return journals
     }
 }
 

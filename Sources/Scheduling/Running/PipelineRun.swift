@@ -26,6 +26,7 @@ package actor PipelineRun {
         var endTime: Milliseconds?
         var processorSeconds: Double?
         var peakMemory: Int64?
+        var cacheKey: CacheKey?
         /// The delay that an earlier runner was waiting for when it died.
         var delay: Delay?
 
@@ -59,6 +60,13 @@ package actor PipelineRun {
     var cancellation: String?
     /// The wish to cancel that has been obeyed already.
     var obeyedWish: String?
+    /// Earlier runs of this pipeline, once they have been asked for.
+    var earlier: [Journal]?
+    /// Which node computes what a key stands for, and which wait for it.
+    var keyOwners: [String: Int] = [:]
+    var keyWaiters: [String: [Int]] = [:]
+    /// What steps write into the project's folder.
+    nonisolated let writtenFiles: Set<String>
     /// Where artifacts of runs lie on this machine, by run id.
     var artifactFolders: [String: FilePath] = [:]
 
@@ -90,6 +98,11 @@ package actor PipelineRun {
             for use in output.value.references { asked.formUnion(use.reference.stepWithData) }
         }
         askedSteps = asked
+        writtenFiles = Set(
+            plan.steps.flatMap(\.step.outputs).compactMap { output in
+                guard case .string(let path)? = output.value.literal, path.hasPrefix("./") else { return nil }
+                return String(path.dropFirst(2))
+            })
         let limits = localLimits(plan.limits, parallel: options.parallel)
         machine = StateMachine(
             steps: plan.steps.map { StepShape($0) }, pool: ResourcePool(limits: limits),

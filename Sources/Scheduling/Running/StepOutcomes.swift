@@ -11,6 +11,8 @@ struct NodeOutcome: Sendable {
     /// In seconds.
     var duration: Double?
     var outputs: [String: OutputValue] = [:]
+    /// The run that holds them, when that is another one.
+    var outputRunID: String?
     /// What its run logged, when somebody may ask for it.
     var data = RunData()
     var cell: Cell?
@@ -26,6 +28,11 @@ struct StepOutcome: Sendable {
     /// Places in `nodes`, the best first.
     var top: [Int] = []
     var isSearch = false
+    /// The runs that a `search` found.
+    var found: [NodeOutcome] = []
+
+    /// What `all`, `best` and `top` are about.
+    fileprivate var members: [NodeOutcome] { isSearch ? found : nodes }
 }
 
 /// Answers what expressions ask about steps that have ended.
@@ -68,14 +75,14 @@ struct OutcomeScope: Scope {
         if step.state == .skipped { return .skipped(step: reference.step) }
         switch reference.selection {
         case .only:
-            if step.isFanOut || step.isSearch { return group(step, reference) }
+            if step.isFanOut { return group(step, reference) }
             guard let node = step.nodes.first else { return nothing(reference, step) }
             return value(of: reference.field, node, reference)
         case .best: return chosen(0, of: step, reference)
         case .top(let index): return chosen(index ?? 0, of: step, reference)
         case .all:
             var values: [Value] = []
-            for node in step.nodes where node.state.isSuccess {
+            for node in step.members where step.isSearch || node.state.isSuccess {
                 switch value(of: reference.field, node, reference) {
                 case .value(let value): values.append(value)
                 case .missing: values.append(.null)
@@ -101,7 +108,7 @@ struct OutcomeScope: Scope {
             // A search that found nothing is no mistake.
             return step.isSearch ? .value(.null) : nothing(reference, step)
         }
-        return value(of: reference.field, step.nodes[step.top[index]], reference)
+        return value(of: reference.field, step.members[step.top[index]], reference)
     }
 
     private func group(_ step: StepOutcome, _ reference: StepReference) -> Answer {
@@ -153,7 +160,7 @@ struct OutcomeScope: Scope {
             case .artifact(let path, let digest)?:
                 guard let run = node.run else { return absent("run", []) }
                 return .value(
-                    .artifact(ArtifactReference(uri: "runs:/\(run.runID)/\(path)", digest: digest)))
+                    .artifact(ArtifactReference(uri: "runs:/\(node.outputRunID ?? run.runID)/\(path)", digest: digest)))
             case .text(let text)?: return .value(.string(text))
             case nil: return absent("output '\(name)'", node.outputs.keys.sorted())
             }

@@ -18,8 +18,15 @@ package protocol StepRunner: Sendable {
     /// Finds an attempt again that a runner which died had started, and follows it to its end.
     func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> Adoption
 
+    /// Everything the result of an attempt depends on; nil when that cannot be told, so that nothing is reused.
+    func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs?
+
     /// Releases what is kept for all steps.
     func close() async
+}
+
+extension StepRunner {
+    package func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs? { nil }
 }
 
 /// What became of an attempt whose runner died.
@@ -53,6 +60,8 @@ package struct StepAttempt: Sendable {
     package var places: [String: FilePath] = [:]
     /// Where the file `$SWIFTFLOW_OUTPUT` is.
     package var outputFile: FilePath
+    /// Files that steps write into the project's folder, which are no part of its code.
+    package var writtenFiles: Set<String> = []
     /// The values of its secrets.
     package var secrets: [String: String] = [:]
     /// Where artifacts that are bound to params lie on this machine, by URI: they are handed on without a copy.
@@ -79,11 +88,14 @@ package struct StepResult: Sendable {
     package var outputs: [String: OutputValue]
     /// When it ended.
     package var endTime: Milliseconds?
+    /// What a `search` found.
+    package var found: [Run]?
 
     package init(
         run: RunInfo?, failure: NodeFailure? = nil, end: ProcessEnd? = nil, outputs: [String: OutputValue] = [:],
-        endTime: Milliseconds? = nil
+        endTime: Milliseconds? = nil, found: [Run]? = nil
     ) {
+        self.found = found
         self.run = run
         self.failure = failure
         self.end = end

@@ -32,6 +32,22 @@ extension StoreConformance {
                 try await store.deleteTag("t", runID: id)
             }
         },
+        Check("a tag is replaced only by who knows its value, and by one of several at once") { (store) async throws in
+            let id = try await store.makeRun()
+            #expect(try await store.replaceTag("t", of: id, expecting: "1", with: "2") == false)
+            #expect(try await store.replaceTag("t", of: id, expecting: nil, with: "1"))
+            #expect(try await store.replaceTag("t", of: id, expecting: nil, with: "3") == false)
+            #expect(try await store.run(id: id).data.tag("t") == "1")
+            let winners = await withTaskGroup(of: Bool.self) { group in
+                for number in 0..<8 {
+                    group.addTask {
+                        (try? await store.replaceTag("t", of: id, expecting: "1", with: "w\(number)")) == true
+                    }
+                }
+                return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            }
+            #expect(winners == 1)
+        },
         Check("the tag mlflow.runName renames the run") { (store) async throws in
             let id = try await store.makeRun(name: "old")
             try await store.setTag(Tag("mlflow.runName", "new"), runID: id)

@@ -1,0 +1,162 @@
+import Diagnostics
+import Digests
+import Execution
+import Files
+package import Pipelines
+import Processes
+import Projects
+import Synchronization
+import SystemPackage
+
+extension LauncherStepRunner {
+    package func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs? {
+        let resolved = attempt.resolved
+        guard let cache = resolved.cache else { return nil }
+        let loaded = try await project(of: attempt)
+        let action: CacheInputs.Action
+        var declared: EntryPoint?
+        switch resolved.action {
+        case .command(let text): action = .command(text)
+        case .entryPoint(let name):
+            let entryPoint = try loaded.project.entryPoint(named: name, shell: options.environment["SHELL"])
+            declared = entryPoint
+            action = .entryPoint(
+                name: name, command: entryPoint.commandText,
+                parameters: entryPoint.parameters.map {
+                    .init(name: $0.name, type: $0.type.name, defaultValue: $0.defaultValue)
+                })
+        case .pipeline, .register, .search: return nil
+        }
+        let code = try await codeDigests.digest(
+            of: loaded.checkout.root, patterns: cache.code, excluding: attempt.writtenFiles, cache: digests)
+        var inputs = CacheInputs(
+            action: action, code: code, environment: try await environment(of: attempt, loaded))
+        for param in resolved.params where !cache.ignore.contains(param.name) {
+            let type = declared?.parameters.first { $0.name == param.name }?.type
+            if let place = attempt.placeBound(to: param.name) {
+                inputs.params[param.name] = .init(type: type?.name ?? "string", .place(place))
+                continue
+            }
+            inputs.params[param.name] = .init(type: type?.name ?? "string", .value(param.value))
+            if type == .path, case .string(let text) = param.value {
+                inputs.inputs[param.name] = try input(text, root: loaded.checkout.root)
+            }
+        }
+        for variable in resolved.environment { inputs.variables[variable.name] = variable.value }
+        inputs.secretNames = Set(resolved.secrets)
+        for output in resolved.outputs { inputs.outputs[output.name] = output.value }
+        inputs.salt = cache.salt
+        return inputs
+    }
+
+    /// What a written-out path contains.
+    private func input(_ text: String, root: FilePath) throws -> CacheInputs.Input {
+        guard !text.contains(":/") else { return .unknown(uri: text) }
+        let path = root.pushing(FilePath(text))
+        guard fileStatus(path) != nil else { return .unknown(uri: text) }
+        return .digest(try contentDigest(of: path, digests))
+    }
+
+    private func environment(of attempt: StepAttempt, _ loaded: LoadedProject) async throws -> CacheInputs.Environment {
+        if case .docker(let docker) = loaded.project.environment {
+            return .container(image: attempt.resolved.image ?? docker.image ?? "built here", digest: nil)
+        }
+        if let image = attempt.resolved.image { return .container(image: image, digest: nil) }
+        let manager = attempt.resolved.environmentManager ?? options.environmentManager
+        let file: RelativePath
+        switch loaded.project.environment {
+        case .python(let path), .conda(let path): file = path
+        case .docker, .none: return await localEnvironment()
+        }
+        if manager == "local" { return await localEnvironment() }
+        let root = loaded.checkout.root
+        var parts = [file.string: try digests.digest(ofFile: root.appending(file.string)).hex]
+        for name in ["uv.lock", "requirements.txt", "python-version", ".python-version"] {
+            let path = root.appending(name)
+            if fileStatus(path)?.kind == .file { parts[name] = try digests.digest(ofFile: path).hex }
+        }
+        return CacheInputs.Environment(manager: manager ?? "as the project says", parts: parts)
+    }
+
+    private func localEnvironment() async -> CacheInputs.Environment {
+        let (starter, options) = (services.starter, options)
+        let version = await codeDigests.interpreterVersion {
+            guard let python = findExecutable("python3", searchPath: options.environment["PATH"]) else { return "none" }
+            let result = try? await starter.runTool(
+                python, ["--version"], environment: options.environment, workingDirectory: options.workingDirectory)
+            return result.map { String(decoding: $0.output, as: UTF8.self) } ?? "unknown"
+        }
+        return .local(interpreterVersion: version)
+    }
+}
+
+extension StepAttempt {
+    /// The outputs whose places the param is made of; nil when there are none.
+    fileprivate func placeBound(to param: String) -> String? {
+        guard let template = step.step.parameters.first(where: { $0.name == param })?.value else { return nil }
+        let outputs = template.references.compactMap { use in
+            if case .output(let name) = use.reference { name } else { nil }
+        }
+        return outputs.isEmpty ? nil : outputs.joined(separator: ",")
+    }
+}
+
+extension EntryPoint {
+    fileprivate var commandText: String {
+        switch command {
+        case .template(let text, _), .inline(let text, _), .script(let text): text
+        case nil: ""
+        }
+    }
+}
+
+/// Digests of the code of projects, and the version of the interpreter: asked for by every step, computed once.
+final class CodeDigests: Sendable {
+    private struct Key: Hashable {
+        var root: FilePath
+        var patterns: [String]?
+    }
+
+    private let known = Mutex<[Key: Task<CacheInputs.Code, any Error>]>([:])
+    private let version = Mutex<Task<String, Never>?>(nil)
+
+    func digest(
+        of root: FilePath, patterns: [String]?, excluding excluded: Set<String>, cache: DigestCache
+    ) async throws -> CacheInputs.Code {
+        let key = Key(root: root, patterns: patterns)
+        let task = known.withLock { known in
+            if let task = known[key] { return task }
+            // Shared by all steps of the project.
+            let task = Task { () throws -> CacheInputs.Code in
+                let tree = try Self.selection(patterns).digest(of: root, excluding: excluded, cache: cache)
+                return .files(
+                    digest: tree.digest.hex,
+                    files: Dictionary(tree.entries.map { ($0.path, $0.digest.hex) }) { first, _ in first })
+            }
+            known[key] = task
+            return task
+        }
+        return try await task.value
+    }
+
+    private static func selection(_ patterns: [String]?) throws(InvalidInput) -> CodeSelection {
+        guard let patterns else { return .all }
+        var read: [PathPattern] = []
+        for text in patterns {
+            guard let pattern = PathPattern(text) else {
+                throw InvalidInput("'\(text)' in 'cache.code' is no pattern of paths")
+            }
+            read.append(pattern)
+        }
+        return .matching(read)
+    }
+
+    func interpreterVersion(_ ask: @escaping @Sendable () async -> String) async -> String {
+        let task = version.withLock { version in
+            let task = version ?? Task { await ask() }
+            version = task
+            return task
+        }
+        return await task.value
+    }
+}

@@ -1,0 +1,184 @@
+import Diagnostics
+import Execution
+import Pipelines
+import Processes
+import Tracking
+
+/// Reuse by content (§4 of the design): a node whose key a finished run has takes that run's results over.
+extension PipelineRun {
+    func askCache(_ node: Int, _ resolved: ResolvedStep, otherwise examination: StateMachine.Examination) async {
+        do {
+            let attempt = makeAttempt(node, resolved, devices: [])
+            guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
+                return post(.examined(node, examination))
+            }
+            let key = CacheKey(inputs)
+            records[node].cacheKey = key
+            if plan.steps[machine.nodes[node].step].isForced { return post(.examined(node, examination)) }
+            // Two equal nodes compute once: the second looks again when the first is done.
+            if let owner = keyOwners[key.hex], owner != node {
+                keyWaiters[key.hex, default: []].append(node)
+                return
+            }
+            keyOwners[key.hex] = node
+            while true {
+                let (hit, live) = try await lookUp(key, resolved)
+                if let hit {
+                    try await takeOver(hit, by: node, attempt)
+                    post(.examined(node, .done(.cached)))
+                    return releaseKey(of: node)
+                }
+                guard let live else { break }
+                services.observe(.note("\(attempt.node): waits for run \(live.prefix(8)), which does the same"))
+                await services.clock.sleep(until: services.clock.now() + 1_000)
+                guard machine.nodes[node].state == .ready else { return releaseKey(of: node) }
+            }
+            if let reason = try await missReason(key, node) {
+                services.observe(.note("\(attempt.node): runs, because \(reason)"))
+            }
+            post(.examined(node, examination))
+        } catch {
+            services.observe(
+                .warning(
+                    Diagnostic(.warning, "\(records[node].plan.id): reuse is not possible: \(messages(of: error))")))
+            post(.examined(node, examination))
+        }
+    }
+
+    /// Lets the nodes look again that waited for this one.
+    func releaseKey(of node: Int) {
+        guard let key = records[node].cacheKey?.hex, keyOwners[key] == node, machine.nodes[node].state.isTerminal else {
+            return
+        }
+        keyOwners[key] = nil
+        for waiter in keyWaiters.removeValue(forKey: key) ?? [] where machine.nodes[waiter].state == .ready {
+            examine(waiter)
+        }
+    }
+
+    /// A finished run with that key whose outputs are still there and unaltered, or else one that is being computed elsewhere.
+    private func lookUp(_ key: CacheKey, _ resolved: ResolvedStep) async throws -> (hit: Run?, live: String?) {
+        guard let cache = resolved.cache else { return (nil, nil) }
+        let page = try await services.store.searchRuns(
+            RunSearch(
+                experimentIDs: try await experiments(in: cache.scope),
+                filter: "tags.\"\(NodeTag.cacheKey)\" = '\(key.hex)'", orderBy: ["attributes.start_time DESC"],
+                maxResults: 20))
+        let now = services.clock.now()
+        var live: String?
+        for run in page.elements {
+            switch run.info.status {
+            case .finished:
+                guard run.data.tag(NodeTag.cachedFrom) == nil, run.data.tag(NodeTag.pruned) == nil else { continue }
+                if let ttl = cache.timeToLive?.milliseconds, let end = run.info.endTime,
+                    now.subtractingReportingOverflow(end).partialValue > ttl
+                {
+                    continue
+                }
+                if try await hasOutputs(run, resolved) { return (run, nil) }
+            case .running, .scheduled:
+                let runner = run.data.tag(WellKnownTag.runner).flatMap { ProcessIdentity($0) }
+                if let runner, runner != services.owner, runner.liveness == .running { live = run.info.runID }
+            case .failed, .killed: break
+            }
+        }
+        return (nil, live)
+    }
+
+    private func experiments(in scope: Cache.Scope) async throws -> [String] {
+        guard scope == .store else { return [info.experimentID] }
+        var ids: [String] = []
+        var token: String?
+        repeat {
+            let page = try await services.store.searchExperiments(
+                ExperimentSearch(viewType: .activeOnly, pageToken: token))
+            ids += page.elements.map(\.experimentID)
+            token = page.nextPageToken
+        } while token != nil
+        return ids
+    }
+
+    private func hasOutputs(_ run: Run, _ resolved: ResolvedStep) async throws -> Bool {
+        let outputs = storedOutputs(run.data.tags)
+        for declared in resolved.outputs {
+            switch outputs[declared.name] {
+            case .text?: continue
+            case .artifact(let path, let digest)?:
+                guard try await services.artifacts.exists(path, of: run.info) else { return false }
+                guard let digest, let now = try? await services.artifacts.digest(path, of: run.info) else { continue }
+                if now != digest { return false }
+            case nil: return false
+            }
+        }
+        return true
+    }
+
+    /// T4: a run of the node's own that refers to the one it is a copy of.
+    private func takeOver(_ hit: Run, by node: Int, _ attempt: StepAttempt) async throws {
+        let store = services.store
+        let now = services.clock.now()
+        let outputs = storedOutputs(hit.data.tags)
+        let copied = [
+            WellKnownTag.projectEntryPoint, WellKnownTag.projectEnvironment, WellKnownTag.projectBackend,
+            WellKnownTag.gitCommit,
+        ].compactMap { key in hit.data.tag(key).map { Tag(key, $0) } }
+        var tags = attempt.tags.filter { $0.key != NodeTag.state && $0.key != NodeTag.launch }
+        tags += copied + outputTags(outputs)
+        tags += [
+            Tag(WellKnownTag.parentRunID, attempt.parentRunID),
+            Tag(WellKnownTag.user, userName(in: options.environment)),
+            Tag(WellKnownTag.sourceType, SourceType.project.rawValue),
+            Tag(WellKnownTag.sourceName, hit.data.tag(WellKnownTag.sourceName) ?? redactedURL(options.project)),
+            Tag(NodeTag.state, NodeState.cached.rawValue), Tag(NodeTag.cachedFrom, hit.info.runID),
+        ]
+        let created = try await store.createRun(
+            RunCreation(
+                experimentID: info.experimentID, name: attempt.node, userID: userName(in: options.environment),
+                startTime: now, tags: tags, params: hit.data.params)
+        ).info
+        let metrics = hit.data.metrics.filter { !$0.key.hasPrefix("system/") }.prefix(Limits.metricsPerBatch).map {
+            Metric($0.key, $0.value, timestamp: $0.timestamp, step: $0.step)
+        }
+        if !metrics.isEmpty { try await store.logBatch(LogBatch(runID: created.runID, metrics: Array(metrics))) }
+        let ended = try await store.updateRun(RunUpdate(runID: created.runID, status: .finished, endTime: now))
+        let name = plan.steps[machine.nodes[node].step].name
+        let place = machine.nodes[node].cell ?? 0
+        records[node].run = ended
+        records[node].cachedFrom = hit.info.runID
+        records[node].endTime = now
+        artifactFolders[hit.info.runID] = services.artifacts.folder(of: hit.info)
+        outcomes[name]?.nodes[place].run = ended
+        outcomes[name]?.nodes[place].outputs = outputs
+        outcomes[name]?.nodes[place].outputRunID = hit.info.runID
+        outcomes[name]?.nodes[place].data = hit.data
+        outcomes[name]?.nodes[place].exitCode = 0
+        outcomes[name]?.nodes[place].duration = hit.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
+    }
+
+    /// Why the latest run of this node was other work; nil when there was none.
+    private func missReason(_ key: CacheKey, _ node: Int) async throws -> String? {
+        let id = records[node].plan.id
+        guard !id.contains("'") else { return nil }
+        let page = try await services.store.searchRuns(
+            RunSearch(
+                experimentIDs: [info.experimentID],
+                filter: "tags.\"\(NodeTag.node)\" = '\(id)' and attributes.status = 'FINISHED'",
+                orderBy: ["attributes.start_time DESC"], maxResults: 1))
+        guard let text = page.elements.first?.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text) else {
+            return nil
+        }
+        let reason = key.record.explanation(since: earlier)
+        return reason.isEmpty ? "the earlier result is not usable any more" : reason
+    }
+}
+
+extension ResolvedStep {
+    /// Whether a result of it may be used again.
+    var isCacheable: Bool {
+        guard cache != nil else { return false }
+        switch action {
+        case .entryPoint, .command: return true
+        case .pipeline, .register, .search: return false
+        }
+    }
+}

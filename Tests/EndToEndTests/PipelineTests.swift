@@ -1,0 +1,379 @@
+import Files
+import Foundation
+import Processes
+import SQLiteStore
+import SystemPackage
+import TestSupport
+import Testing
+import Tracking
+
+/// Pipelines run by the built program, with real processes and a real store.
+@Suite(.timeLimit(.minutes(5))) struct `Pipelines of real processes` {
+    let program: SwiftflowProgram
+
+    init() throws {
+        program = try SwiftflowProgram()
+    }
+
+    private func runs() async throws -> [Run] {
+        let store = try await SQLiteStore.open(
+            program.path.appending("mlflow.db"), options: SQLiteStore.Options(workingDirectory: program.path))
+        let page = try await store.searchRuns(
+            RunSearch(experimentIDs: ["0"], orderBy: ["attributes.start_time ASC"], maxResults: 10_000))
+        await store.close()
+        return page.elements
+    }
+
+    private func pipeline(_ runs: [Run]) throws -> Run {
+        try #require(runs.last { $0.data.tag("swiftflow.pipeline") != nil })
+    }
+
+    private func node(_ id: String, _ runs: [Run]) throws -> Run {
+        try #require(runs.last { $0.data.tag("swiftflow.node") == id })
+    }
+
+    @Test func `values, files and small outputs go from step to step`() async throws {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: flow
+            params: {n: 3}
+            steps:
+              make:
+                command: 'seq {n} > {out}; echo "rows={n}" >> "$SWIFTFLOW_OUTPUT"'
+                params: {n: "${{ params.n }}", out: "${{ outputs.table }}"}
+                outputs: {table: data/table.txt, rows: rows}
+              each:
+                matrix: {i: [1, 2]}
+                command: 'grep -c {i} {table} > part; cp part {out}'
+                params: {table: "${{ steps.make.outputs.table }}", out: "${{ outputs.part }}"}
+                outputs: {part: part.txt}
+              join:
+                command: 'cat {parts}; echo rows {rows}'
+                params: {parts: "${{ steps.each.all.outputs.part }}", rows: "${{ steps.make.outputs.rows }}"}
+            outputs: {rows: "${{ steps.make.outputs.rows }}"}
+            """)
+        let result = try await program.run("run", "pipeline.yaml", "-P", "n=5")
+        #expect(result.exitCode == 0, "\(result.messages)")
+        let all = try await runs()
+        #expect(all.count == 6)
+        #expect(all.allSatisfy { $0.info.status == .finished })
+        let parent = try pipeline(all)
+        #expect(parent.data.param("n") == "5")
+        #expect(parent.data.tag("swiftflow.output.rows") == "5")
+        let group = try #require(all.first { $0.data.tag("swiftflow.group") != nil })
+        #expect(group.data.tag("mlflow.parentRunId") == parent.info.runID)
+        #expect(try node("each[i=1]", all).data.tag("mlflow.parentRunId") == group.info.runID)
+        let make = try node("make", all)
+        #expect(make.data.tag("swiftflow.digest.table")?.count == 64)
+        #expect(
+            try node("each[i=2]", all).data.tag("swiftflow.input.table") == "runs:/\(make.info.runID)/data/table.txt")
+        let log = try await program.run("logs", parent.info.runID, "join")
+        #expect(log.output == "1\n1\nrows 5\n")
+    }
+
+    @Test func `W-02: a failure blocks what needs it and is told with the path`() async throws {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: failing
+            on_error: continue
+            steps:
+              bad: {command: exit 3}
+              silent: {command: "true", outputs: {file: nothing.txt}}
+              late: {command: sleep 20, timeout: 200ms, grace: 1s}
+              needs_bad: {command: "true", needs: [bad]}
+              good: {command: "true"}
+            """)
+        let result = try await program.run("run", "pipeline.yaml")
+        #expect(result.exitCode == 1)
+        let all = try await runs()
+        #expect(try node("bad", all).data.tag("swiftflow.reason") == "exit")
+        #expect(try node("silent", all).data.tag("swiftflow.reason") == "missing_output")
+        #expect(try node("late", all).data.tag("swiftflow.reason") == "timeout")
+        #expect(try node("late", all).info.status == .failed)
+        #expect(try node("good", all).info.status == .finished)
+        #expect(all.allSatisfy { $0.data.tag("swiftflow.node") != "needs_bad" })
+        let parent = try pipeline(all)
+        #expect(parent.info.status == .failed)
+        #expect(parent.data.tag("swiftflow.blocked") == "needs_bad")
+        #expect(parent.data.tag("swiftflow.failure")?.contains("bad: the command ended with exit code 3") == true)
+    }
+
+    @Test func `W-05: what a step hands on is data, whatever is in it`() async throws {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: hostile
+            steps:
+              make:
+                command: 'printf "%s\\n" "v={x} \\$(touch hacked) \\"q\\" '"'"'s'"'"' ; rm -rf x" >> "$SWIFTFLOW_OUTPUT"'
+                outputs: {v: v}
+              use:
+                command: 'printf %s {v}'
+                params: {v: "${{ steps.make.outputs.v }}"}
+              large:
+                command: 'head -c 10000000 /dev/zero >> "$SWIFTFLOW_OUTPUT"'
+                run_on: always
+            """)
+        let result = try await program.run("run", "pipeline.yaml", "--parallel", "1")
+        #expect(result.exitCode == 1)
+        let all = try await runs()
+        let log = try await program.run("logs", try pipeline(all).info.runID, "use")
+        #expect(log.output == "{x} $(touch hacked) \"q\" 's' ; rm -rf x")
+        #expect(fileStatus(program.path.appending("hacked")) == nil)
+        #expect(try node("large", all).data.tag("swiftflow.failure")?.contains("10000000 bytes") == true)
+    }
+
+    @Test func `X-12: secrets reach only the steps that ask, and no record`() async throws {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: secrets
+            secrets: [TOKEN]
+            steps:
+              asks: {command: 'test "$TOKEN" = hunter2-secret', secrets: [TOKEN]}
+            """)
+        let result = try await program.run("run", "pipeline.yaml", variables: ["TOKEN": "hunter2-secret"])
+        #expect(result.exitCode == 0, "\(result.messages)")
+        for run in try await runs() {
+            #expect(!run.data.tags.contains { $0.value.contains("hunter2") })
+            #expect(!run.data.params.contains { $0.value.contains("hunter2") })
+        }
+        let missing = try await program.run("run", "pipeline.yaml")
+        #expect(missing.exitCode != 0)
+        #expect(missing.messages.contains("TOKEN"))
+    }
+
+    @Test func `T4 W-11 W-14: equal work is reused, changed work runs again with its reason`() async throws {
+        try program.write("code.sh", "cat input.txt\n")
+        try program.write("input.txt", "one\n")
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: reuse
+            cache: {code: ["*.sh", "input.txt"]}
+            params: {n: 1}
+            steps:
+              first:
+                command: 'sh code.sh > {out}'
+                params: {out: "${{ outputs.text }}"}
+                outputs: {text: text.txt}
+              second:
+                command: 'cat {text}; echo {n} > {out}'
+                params: {text: "${{ steps.first.outputs.text }}", n: "${{ params.n }}", out: "${{ outputs.number }}"}
+                outputs: {number: number.txt}
+            """)
+        func states(_ arguments: String...) async throws -> ([String: Bool], String) {
+            let before = Set((try? await runs())?.map(\.info.runID) ?? [])
+            let result = try await program.run(["run", "pipeline.yaml"] + arguments)
+            #expect(result.exitCode == 0, "\(result.messages)")
+            let new = try await runs().filter { !before.contains($0.info.runID) }
+            var cached: [String: Bool] = [:]
+            for run in new {
+                if let id = run.data.tag("swiftflow.node") {
+                    cached[id] = run.data.tag("swiftflow.cached_from") != nil
+                }
+            }
+            return (cached, result.messages)
+        }
+        #expect(try await states().0 == ["first": false, "second": false])
+        #expect(try await states().0 == ["first": true, "second": true])
+        let changed = try await states("-P", "n=2")
+        #expect(changed.0 == ["first": true, "second": false])
+        #expect(changed.1.contains("n 1 → 2"), "\(changed.1)")
+        // Other times with the same content are no other work.
+        try program.write("input.txt", "one\n")
+        #expect(try await states("-P", "n=2").0 == ["first": true, "second": true])
+        // Other code with the same output stops there.
+        try program.write("code.sh", "cat  input.txt\n")
+        #expect(try await states("-P", "n=2").0["first"] == false)
+        #expect(try await states("--force", "all").0 == ["first": false, "second": false])
+        // A recorded output that was altered is not taken for the result.
+        for run in try await runs() where run.data.tag("swiftflow.node") == "first" {
+            let path = FilePath(run.info.artifactURI.replacing("file://", with: "")).appending("text.txt")
+            if fileStatus(path) != nil { try Data("altered".utf8).write(to: URL(fileURLWithPath: path.string)) }
+        }
+        #expect(try await states().0["first"] == false)
+    }
+
+    @Test func `W-12: two runners never have one pipeline; a cancelled one can be resumed`() async throws {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: held
+            steps:
+              first: {command: "true"}
+              hold: {command: "test -f go || sleep 60; test -f go", needs: [first], grace: 1s}
+            """)
+        let running = try await program.start(["run", "pipeline.yaml"])
+        try await running.waits(for: "hold")
+        let id = try pipeline(try await runs()).info.runID
+        let second = try await program.run("resume", id)
+        #expect(second.exitCode == 1)
+        #expect(second.messages.contains("is being run by process \(running.process.processID)"), "\(second.messages)")
+        #expect(try await program.run("cancel", id).exitCode == 0)
+        #expect(try await running.result().exitCode == 130)
+        let all = try await runs()
+        #expect(try pipeline(all).info.status == .killed)
+        #expect(try node("hold", all).info.status == .killed)
+        try program.write("go", "")
+        let resumed = try await program.run("resume", id)
+        #expect(resumed.exitCode == 0, "\(resumed.messages)")
+        let after = try await runs()
+        #expect(try pipeline(after).info.status == .finished)
+        #expect(after.count { $0.data.tag("swiftflow.node") == "first" } == 1)
+        #expect(try node("hold", after).data.tag("swiftflow.attempt") == "2")
+    }
+
+    @Test func `an interrupt ends the pipeline politely and its exit code says so`() async throws {
+        try program.write("pipeline.yaml", "name: interrupted\nsteps:\n  hold: {command: sleep 60, grace: 1s}\n")
+        let running = try await program.start(["run", "pipeline.yaml"])
+        try await running.waits(for: "hold")
+        await running.process.signal(SIGINT)
+        #expect(try await running.result().exitCode == 130)
+        #expect(try await runs().allSatisfy { $0.info.status == .killed })
+    }
+
+    @Test func `the best cell is chosen, registered and found again`() async throws {
+        let tool = try BuiltProducts.path("swiftflow").string
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: choice
+            steps:
+              train:
+                matrix: {k: [3, 1, 2]}
+                command: '\(tool) log metric rmse {k} && echo model {k} > {out}'
+                params: {out: "${{ outputs.model }}"}
+                outputs: {model: model.txt}
+                metrics: [rmse]
+                select: {metric: rmse, goal: min}
+              register:
+                register: {model: "${{ steps.train.best.outputs.model }}", name: chosen, alias: champion}
+              nothing:
+                search: {filter: "metrics.rmse < 0"}
+              found:
+                needs: [train]
+                search: {filter: "metrics.rmse > 0", order_by: metrics.rmse ASC}
+              tell:
+                command: 'echo best {best} found {found} fallback {fallback}'
+                params:
+                  best: ${{ steps.train.best.params.k }}
+                  found: ${{ steps.found.best.metrics.rmse }}
+                  fallback: ${{ steps.nothing.best.metrics.rmse ?? 7 }}
+            """)
+        let result = try await program.run("run", "pipeline.yaml")
+        #expect(result.exitCode == 0, "\(result.messages)")
+        let all = try await runs()
+        let group = try #require(all.first { $0.data.tag("swiftflow.group") != nil })
+        #expect(group.data.tag("swiftflow.best_run_id") == (try node("train[k=1]", all).info.runID))
+        #expect(group.data.metric("rmse")?.value == 1)
+        let log = try await program.run("logs", try pipeline(all).info.runID, "tell")
+        #expect(log.output == "best 1 found 1.0 fallback 7\n")
+        #expect(try node("register", all).data.tag("swiftflow.output.version") == "1")
+    }
+
+    @Test func `a part of a pipeline takes what is left out from an earlier run`() async throws {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: parts
+            steps:
+              first: {command: 'echo v=1 >> "$SWIFTFLOW_OUTPUT"', outputs: {v: v}}
+              second: {command: 'echo got {v}', params: {v: "${{ steps.first.outputs.v }}"}}
+            """)
+        let early = try await program.run("run", "pipeline.yaml", "--only", "second")
+        #expect(early.exitCode != 0)
+        #expect(try await program.run("run", "pipeline.yaml").exitCode == 0)
+        let result = try await program.run("run", "pipeline.yaml", "--only", "second")
+        #expect(result.exitCode == 0, "\(result.messages)")
+        #expect(try await runs().count { $0.data.tag("swiftflow.node") == "first" } == 1)
+    }
+
+    // MARK: W-09
+
+    /// So many kills; `SWIFTFLOW_TEST_KILLS=100` for the whole proof.
+    static let kills = environmentVariable("SWIFTFLOW_TEST_KILLS").flatMap { Int($0) } ?? 4
+
+    @Test(.timeLimit(.minutes(60)))
+    func `W-09 W-10 W-13: killed at any moment, a resume finishes what was begun and repeats nothing`() async throws {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: killed
+            limits: {parallel: 4, cpu: 8}
+            steps:
+              start:
+                command: 'echo start > {out}; sleep 0.05'
+                params: {out: "${{ outputs.data }}"}
+                outputs: {data: data.txt}
+              cells:
+                matrix: {i: "${{ range(12) }}"}
+                command: 'cat {data} > {out}; sleep 0.05; echo {i} >> {out}'
+                params: {data: "${{ steps.start.outputs.data }}", out: "${{ outputs.part }}"}
+                outputs: {part: part.txt}
+              flaky:
+                needs: [start]
+                retry: {times: 5, delay: 50ms}
+                command: 'test "$SWIFTFLOW_ATTEMPT" -gt 1'
+              join:
+                command: 'cat {parts} > {out}'
+                params: {parts: "${{ steps.cells.all.outputs.part }}", out: "${{ outputs.all }}"}
+                outputs: {all: all.txt}
+              last: {command: "true", needs: [join, flaky]}
+            """)
+        var generator = SystemRandomNumberGenerator()
+        for round in 0..<Self.kills {
+            var running = try await program.start(["run", "pipeline.yaml", "--progress", "plain"])
+            try await running.waits(for: "run ")
+            // A run may be killed, and the resume of it too.
+            for _ in 0..<2 {
+                try await Task.sleep(for: .milliseconds(Int.random(in: 0...1500, using: &generator)))
+                kill(running.process.processID, SIGKILL)
+                _ = try await running.result()
+                let state = try pipeline(try await runs()).info
+                if state.status != .running { break }
+                running = try await program.start(["resume", state.runID])
+            }
+            _ = try await running.result()
+            var current = try pipeline(try await runs()).info
+            if current.status != .finished {
+                let resumed = try await program.run("resume", current.runID)
+                #expect(resumed.exitCode == 0, "\(resumed.messages)")
+                current = try pipeline(try await runs()).info
+            }
+            try await check(current, round)
+        }
+    }
+
+    private func check(_ parent: RunInfo, _ round: Int) async throws {
+        let all = try await runs()
+        #expect(parent.status == .finished, "round \(round)")
+        #expect(all.allSatisfy { $0.info.status != .running }, "round \(round)")
+        let groups = Set(
+            all.filter { $0.data.tag("mlflow.parentRunId") == parent.runID && $0.data.tag("swiftflow.group") != nil }
+                .map(\.info.runID))
+        let members = all.filter { run in
+            guard let id = run.data.tag("mlflow.parentRunId"), run.data.tag("swiftflow.group") == nil else {
+                return false
+            }
+            return id == parent.runID || groups.contains(id)
+        }
+        let nodes = Dictionary(grouping: members) { $0.data.tag("swiftflow.node") ?? "" }
+        #expect(nodes.count == 16, "round \(round): \(nodes.keys.sorted())")
+        for (id, attempts) in nodes {
+            #expect(attempts.count { $0.info.status == .finished } == 1, "round \(round): \(id)")
+            let numbers = attempts.compactMap { $0.data.tag("swiftflow.attempt") }
+            #expect(Set(numbers).count == numbers.count, "round \(round): \(id) has an attempt twice")
+            // Nothing is done again once it has succeeded.
+            let success = attempts.first { $0.info.status == .finished }
+            #expect(
+                attempts.allSatisfy { $0.info.startTime <= success?.info.startTime ?? .max }, "round \(round): \(id)")
+        }
+        let join = try #require(nodes["join"]?.first { $0.info.status == .finished })
+        let folder = FilePath(join.info.artifactURI.replacing("file://", with: ""))
+        let text = String(decoding: try readFile(folder.appending("all.txt"), limit: 1 << 20), as: UTF8.self)
+        #expect(text == (0..<12).map { "start\n\($0)\n" }.joined(), "round \(round)")
+    }
+}
