@@ -321,7 +321,9 @@ package final class JobFollower: Sendable {
                 let answer = try await persistently(until: deadline) {
                     try await self.cluster.get("\(self.paths.pods)?\(selector)")
                 }
-                guard answer["items"]?.array?.isEmpty == false else { return }
+                // The object of a pod whose containers have ended may stay for a while; nothing of the job runs any more.
+                let pods = (answer["items"]?.array ?? []).compactMap(PodState.init)
+                if pods.allSatisfy(\.isQuiet) { return }
                 await sleepOrNot(settings.pause)
             }
             warn(
@@ -363,7 +365,9 @@ package final class JobFollower: Sendable {
     /// Passes on a container's log from its beginning to its end, over lost connections.
     private func passOnLog(of pod: PodState, container: String, key: String) async {
         let reader = Mutex(PodLogReader())
+        let hasReceived = Atomic(false)
         let receive: @Sendable (RawSpan) -> Void = { bytes in
+            hasReceived.store(true, ordering: .relaxed)
             reader.withLock { $0.append(bytes) { unsafe $0.withUnsafeBytes { unsafe self.output($0.bytes) } } }
         }
         func path(follows: Bool) -> String {
@@ -381,11 +385,17 @@ package final class JobFollower: Sendable {
                 connections += 1
                 try await cluster.stream(path(follows: !hadEnded || connections == 1), receive: receive)
                 pause = settings.pause
-                if hadEnded { break }
+                // A node that has just started a container may answer nothing at first.
+                if hadEnded, connections > 1 || hasReceived.load(ordering: .relaxed) { break }
                 // The end of the stream is the end of the log, if the container has ended and no connection was lost meanwhile.
-                if await hasEnded(key, within: .seconds(3)), connections == 1, watch.interruptions == before { break }
+                if await hasEnded(key, within: .seconds(3)), connections == 1, watch.interruptions == before,
+                    hasReceived.load(ordering: .relaxed)
+                {
+                    break
+                }
                 continue
-            } catch let error as ClusterError where error.kind == .notFound {
+            } catch let error as ClusterError where error.kind == .notFound && connections > 3 {
+                // The pod is gone. Before, it may only not have been known to its node yet.
                 break
             } catch let error as ClusterError where error.kind == .invalid && !hadEnded {
                 // The container is not quite there yet.
@@ -413,6 +423,15 @@ package final class JobFollower: Sendable {
 }
 
 extension PodState {
+    /// Whether nothing of a pod that is being deleted runs, or will.
+    var isQuiet: Bool {
+        guard isBeingDeleted else { return false }
+        if isOver || node == nil { return true }
+        let all = initContainers + containers
+        if all.allSatisfy({ $0.phase.termination != nil }) { return true }
+        return !all.contains { $0.phase.hasStarted } && pendingReason?.isStuck == true
+    }
+
     /// Whether a container beside the command's still runs, which keeps the pod, and what it was given, for nothing.
     var hasOthersRunning: Bool { !isOver && containers.dropFirst().contains { $0.phase == .running } }
 

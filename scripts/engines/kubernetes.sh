@@ -169,9 +169,19 @@ build_images() {
     rm -rf "$build"
 }
 
+# A loop keeps the API server, so that whoever takes it away for a while need not be the one who starts it again.
 start_api_server() {
-    alive kube-apiserver && return
-    launch kube-apiserver "$tools/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd_port" --bind-address=127.0.0.1 --secure-port="$api_port" \
+    rm -f "$folder/run/api-down"
+    alive kube-apiserver || launch kube-apiserver bash -c '
+        folder=$1
+        shift
+        trap "kill \$(cat $folder/pid/apiserver) 2>/dev/null; wait; exit 0" TERM
+        while :; do
+            if [ -e "$folder/run/api-down" ]; then sleep 0.1; continue; fi
+            "$@" &
+            echo $! >"$folder/pid/apiserver"
+            wait $!
+        done' loop "$folder" "$tools/kube-apiserver" --etcd-servers="http://127.0.0.1:$etcd_port" --bind-address=127.0.0.1 --secure-port="$api_port" \
         --advertise-address="$(cat "$folder/address")" --cert-dir="$folder/run/certs" \
         --service-account-key-file="$folder/run/sa.pub" --service-account-signing-key-file="$folder/run/sa.key" \
         --service-account-issuer=https://kubernetes.default.svc --api-audiences=https://kubernetes.default.svc \
@@ -316,7 +326,8 @@ case $command in
     stop) stop ;;
     api-down)
         folder=$(cd "$folder" && pwd)
-        end kube-apiserver 10
+        touch "$folder/run/api-down"
+        end apiserver 10
         ;;
     api-up)
         folder=$(cd "$folder" && pwd)

@@ -74,6 +74,15 @@ enum KubernetesEngine {
             .split(separator: "\n").map(String.init)
     }
 
+    /// Whether job and pods disappear: at once, or as soon as the node has cleaned up after a pod that has ended.
+    static func isGone(_ job: String) async throws -> Bool {
+        for _ in 0..<240 {
+            if try await objects(of: job).isEmpty { return true }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+        return false
+    }
+
     /// Takes the API server away or brings it back.
     static func apiServer(_ verb: String) async throws {
         let script = try #require(environmentVariable("SWIFTFLOW_TEST_KUBERNETES_SCRIPT") ?? scriptPath)

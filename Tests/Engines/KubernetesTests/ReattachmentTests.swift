@@ -8,9 +8,8 @@ import TestSupport
 import Testing
 import Tracking
 
-/// Jobs that outlive the runner which submitted them.
-@Suite(.serialized, .enabled(if: KubernetesEngine.isExpected), .timeLimit(.minutes(10)))
-struct KubernetesReattachmentTests {
+// Jobs that outlive the runner which submitted them.
+extension KubernetesEngineTests {
     @Test func `K-05 after a kill -9 of runners with jobs in flight, every job is found again and none runs twice`()
         async throws
     {
