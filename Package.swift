@@ -139,18 +139,21 @@ let package = Package(
                 "Pipelines", "Execution", "Tracking", "Artifacts", "Diagnostics", "Digests", "Files", "JSON",
                 "Processes", "Projects", systemPackage,
             ]),
+        module("PipelineViews", ["Pipelines", "Scheduling", "Tracking", "Execution", "Diagnostics"]),
         module(
             "SwiftFlow",
             [
-                "Diagnostics", "Digests", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend", "Pipelines",
-                "Processes", "Scheduling",
+                "Diagnostics", "Digests", "DockerBackend", "Execution", "Files", "KubernetesBackend", "LocalBackend",
+                "Pipelines",
+                "PipelineViews", "Processes", "Scheduling",
                 "Projects", "Environments", "Artifacts",
                 "Git", "GitMessages", "JSON", "RemoteStore", "Server", "SQLiteStore", "Tracking", systemPackage,
             ]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "SwiftFlow", "Diagnostics", "Execution", "JSON", "Pipelines", "Scheduling", "Files", "Processes",
+                "SwiftFlow", "Diagnostics", "Execution", "JSON", "Pipelines", "PipelineViews", "Scheduling", "Files",
+                "Processes",
                 "Projects", "Environments", "Artifacts",
                 "Git", "Server", "SQLiteStore", "Tracking", "LocalBackend", argumentParser, logging, systemPackage,
             ],
@@ -235,6 +238,13 @@ let package = Package(
                 "Scheduling", "Pipelines", "Execution", "Tracking", "Diagnostics", "Files", "JSON", "Processes",
                 "SQLiteStore", "TestSupport", systemPackage,
             ]),
+        tests(
+            "PipelineViews",
+            [
+                "PipelineViews", "Pipelines", "Scheduling", "Execution", "Tracking", "SQLiteStore", "Diagnostics",
+                "Files",
+                "TestSupport", systemPackage,
+            ]),
         tests("SwiftFlow", ["SwiftFlow", "Files", "TestSupport", systemPackage]),
         // On real engines; scripts/test-engines.sh starts them.
         .testTarget(
@@ -248,7 +258,8 @@ let package = Package(
         .testTarget(
             name: "KubernetesEngineTests",
             dependencies: [
-                "KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Projects", "TestSupport",
+                "KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Projects",
+                "TestSupport",
                 "Tracking", systemPackage,
             ], path: "Tests/Engines/KubernetesTests", swiftSettings: strict),
         tests(

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
     Diagnostics Files JSON Tracking Documents Digests Projects Pipelines Containers Execution SQLiteStore Artifacts Server RemoteStore Processes Git
-    Environments Scheduling SwiftFlow EndToEnd
+    Environments Scheduling PipelineViews SwiftFlow EndToEnd
 )
 failed=()
 for target in "${targets[@]}"; do

@@ -18,6 +18,7 @@ struct Swiftflow: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             RunCommand.self, CheckCommand.self, PlanCommand.self, GraphCommand.self, StatusCommand.self,
+            ReportCommand.self,
             LogsCommand.self, ResumeCommand.self, CancelCommand.self, LogCommand.self, RunsCommand.self,
             ExperimentsCommand.self, ArtifactsCommand.self, ServerCommand.self, GarbageCollectionCommand.self,
             DatabaseCommand.self, CacheCommand.self, EnvironmentsCommand.self, DoctorCommand.self,

@@ -132,11 +132,16 @@ extension StandardServices {
         let digests = DigestCache(at: digestFile(options.environment))
         let runArtifacts = ResolvedRunArtifacts(
             resolver: artifacts, digests: digests, localFolder: { localFolder(ofArtifactURI: $0) })
-        return PipelineServices(
+        var parts = PipelineServices(
             store: try await store.get(),
             runner: LauncherStepRunner(
                 services: launcher.services, options: options, artifacts: runArtifacts, digests: digests),
             artifacts: runArtifacts, observe: observe)
+        parts.conclude = { [self] run in
+            let report = try await pipelineReport(of: run.runID)
+            try await runArtifacts.write(report, to: "pipeline/report.html", of: run)
+        }
+        return parts
     }
 }
 

@@ -51,6 +51,8 @@ package struct PipelineServices: Sendable {
     /// Who runs it, as the lease says.
     package var owner: ProcessIdentity
     package var observe: @Sendable (PipelineEvent) -> Void
+    /// What is done with a pipeline's run once its end is recorded, such as keeping a report of it.
+    package var conclude: @Sendable (RunInfo) async throws -> Void = { _ in }
 
     package init(
         store: any TrackingStore, runner: any StepRunner, artifacts: any RunArtifacts,

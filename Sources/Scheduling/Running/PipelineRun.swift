@@ -1,6 +1,6 @@
+import Diagnostics
 import Execution
 package import Pipelines
-import Diagnostics
 import Synchronization
 import SystemPackage
 package import Tracking
@@ -129,6 +129,7 @@ package actor PipelineRun {
         await services.runner.close()
         let outcome = try await recordEnd()
         lease.cancel()
+        await record("the report") { [services] in try await services.conclude(outcome.run) }
         services.observe(.ended(outcome))
         return outcome
     }
