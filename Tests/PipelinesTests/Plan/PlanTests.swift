@@ -127,7 +127,8 @@ struct WrittenScope: Scope {
 
     @Test(arguments: [
         ("a", "a"), ("'1'", "\"1\""), ("1", "1"), ("true", "true"), ("'true'", "\"true\""), ("a b", "\"a b\""),
-        ("../x", "\"../x\""), ("'a]b'", "\"a]b\""), ("1.0", "1.0"), ("\"a\\nb\"", "\"a\\nb\""), ("[1, x]", "[1, \"x\"]"),
+        ("../x", "\"../x\""), ("'a]b'", "\"a]b\""), ("1.0", "1.0"), ("\"a\\nb\"", "\"a\\nb\""),
+        ("[1, x]", "[1, \"x\"]"),
     ])
     func `W-06 a cell's name is one line and tells values apart`(value: String, shown: String) throws {
         let fixture = PipelineFixture("steps:\n  s:\n    command: x\n    matrix:\n      v:\n        - \(value)\n")
