@@ -27,7 +27,9 @@ struct ArtifactReception {
             var parts = body.makeAsyncIterator()
             var received: Int64 = 0
             return {
-                var gathered = ByteBuffer()
+                // Room for the last part as well, so that a piece does not move while it grows.
+                let expected = min(announced.map { $0 - received } ?? .max, Int64(Self.pieceSize * 3 / 2))
+                var gathered = ByteBufferAllocator().buffer(capacity: Int(max(0, expected)))
                 while gathered.readableBytes < Self.pieceSize {
                     guard var part = try await parts.next() else {
                         try Task.checkCancellation()

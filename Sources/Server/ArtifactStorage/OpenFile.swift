@@ -31,25 +31,26 @@ final class OpenFile: OpenArtifact {
                 let count = Int(min(Int64(Self.pieceSize), range.upperBound - offset))
                 guard count > 0 else { return nil }
                 let piece = try await self.read(at: offset, count: count)
-                offset += Int64(piece.count)
-                return piece.isEmpty ? nil : ByteBuffer(bytes: piece)
+                offset += Int64(piece.readableBytes)
+                return piece.readableBytes == 0 ? nil : piece
             }
         }
     }
 
     /// At most `count` bytes from `offset`; fewer only at the end of the file.
-    private func read(at offset: Int64, count: Int) async throws -> [UInt8] {
+    private func read(at offset: Int64, count: Int) async throws -> ByteBuffer {
         try await ArtifactFolder.offload {
-            try unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-                while initialized < count {
-                    let rest = unsafe UnsafeMutableRawBufferPointer(
-                        rebasing: UnsafeMutableRawBufferPointer(buffer)[initialized...])
-                    let got = try unsafe self.descriptor.read(
-                        fromAbsoluteOffset: offset + Int64(initialized), into: rest)
-                    if got == 0 { break }
-                    initialized += got
+            // Read to where they are sent from, so that nothing is copied or cleared in between.
+            var piece = ByteBufferAllocator().buffer(capacity: count)
+            while piece.readableBytes < count {
+                let (missing, place) = (count - piece.readableBytes, offset + Int64(piece.readableBytes))
+                let got = try unsafe piece.writeWithUnsafeMutableBytes(minimumWritableBytes: missing) { free in
+                    try unsafe self.descriptor.read(
+                        fromAbsoluteOffset: place, into: UnsafeMutableRawBufferPointer(rebasing: free.prefix(missing)))
                 }
+                if got == 0 { break }
             }
+            return piece
         }
     }
 }
