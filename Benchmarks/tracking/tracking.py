@@ -19,7 +19,7 @@ import tempfile
 import time
 
 from fill import fill
-from load import Connection, request, run
+from load import Connection, HungUp, request, run
 
 API = "/api/2.0/mlflow"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
@@ -103,13 +103,16 @@ class Server:
                 pass
         return ticks / os.sysconf("SC_CLK_TCK")
 
-    def call(self, method, path, body=None):
-        connection = Connection(self.port)
-        try:
-            answer = connection.exchange(request(method, path, "" if body is None else json.dumps(body), self.port))
-        finally:
-            connection.close()
-        return json.loads(answer)
+    def call(self, method, path, body):
+        for _ in range(10):
+            connection = Connection(self.port)
+            try:
+                return json.loads(connection.exchange(request(method, path, json.dumps(body), self.port)))
+            except HungUp:
+                continue
+            finally:
+                connection.close()
+        raise SystemExit(f"{self.name} hangs up again and again")
 
     def new_run(self):
         body = {"experiment_id": "0", "start_time": 1_700_000_000_000, "user_id": "ada"}
@@ -227,6 +230,7 @@ class Table:
 
     def __init__(self):
         self.rows = {}
+        self.notes = []
 
     def add(self, what, unit, server, value, aim=None, client=None, cpu=None):
         row = self.rows.setdefault(what, {"what": what, "unit": unit, "aim": aim})
@@ -297,6 +301,8 @@ def main():
     with tempfile.TemporaryDirectory(dir=arguments.folder or os.getcwd()) as folder:
         table = measure(programs, folder, parts, seconds)
     table.print()
+    for note in table.notes:
+        print(f"\n{note}")
     costly = [row["what"] for row in table.rows.values() if row.get("client", 0) > 0.8]
     if costly:
         print(f"\nThe client may be what was measured: {', '.join(costly)}.")
@@ -311,22 +317,16 @@ def measure(programs, folder, parts, seconds):
     def rates(server, what, source, aim, clients=(8, 1), at_least=3):
         for count in clients:
             sources = [source(server) for _ in range(count)]
-            for each in sources:
-                # Preparations of a source, such as its run, come with its first request.
-                run_one(server, each)
+            # Preparations of a source, such as its run, come with its first request.
+            run(server.port, sources, 0, at_most=count)
             cpu = server.cpu()
             result = run(server.port, sources, seconds, at_least=max(at_least, count))
             cpu = (server.cpu() - cpu) / result["answers"] * 1000
             many = "clients" if count > 1 else "client"
             table.add(f"{what}, {count} {many}", "/s", server.name, result["rate"], aim if count > 1 else None,
                       result["client"], cpu)
-
-    def run_one(server, source):
-        connection = Connection(server.port)
-        connection.send(next(source))
-        while not connection.receive():
-            pass
-        connection.close()
+            if result["lost"]:
+                table.notes.append(f"{server.name} hung up on {result['lost']} requests of '{what}' with {count} {many}.")
 
     if "start" in parts:
         for name, program in programs.items():
