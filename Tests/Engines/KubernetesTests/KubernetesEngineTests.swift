@@ -191,7 +191,7 @@ struct KubernetesEngineTests {
     @Test func `a pod that makes way for a more important one is told as preempted`() async throws {
         for (name, value) in [("engine-low", 1), ("engine-high", 1000)] {
             let text =
-                "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: \(name)}, value: \(value)}"
+                "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: \(name)}\nvalue: \(value)\n"
             try await KubernetesEngine.kubectl("apply", "-f", "-", input: text)
         }
         let folder = try TemporaryDirectory()
