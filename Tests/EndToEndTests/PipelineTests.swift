@@ -101,13 +101,14 @@ import Tracking
     }
 
     @Test func `W-05: what a step hands on is data, whatever is in it`() async throws {
+        try program.write("value", "v={x} $(touch hacked) \"q\" 's' ; rm -rf x\n")
         try program.write(
             "pipeline.yaml",
             """
             name: hostile
             steps:
               make:
-                command: 'printf "%s\\n" "v={x} \\$(touch hacked) \\"q\\" '"'"'s'"'"' ; rm -rf x" >> "$SWIFTFLOW_OUTPUT"'
+                command: 'cat value >> "$SWIFTFLOW_OUTPUT"'
                 outputs: {v: v}
               use:
                 command: 'printf %s {v}'

@@ -63,7 +63,8 @@ struct PipelineDisplay: Sendable {
         case .failed: line(.failed, node.id, attempt + reason(node.reason) + logHint(node))
         case .retrying: line(.retrying, node.id, "attempt \(node.attempt)" + reason(node.reason))
         case .cancelled, .pruned:
-            if node.attempt > 0 { line(node.state, node.id, reason(node.reason)) }
+            // A step without cells says it itself.
+            if node.isCell, node.attempt > 0 { line(node.state, node.id, reason(node.reason)) }
         case .waiting, .ready, .running, .skipped, .blocked: break
         }
     }

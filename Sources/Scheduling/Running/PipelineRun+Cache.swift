@@ -124,6 +124,8 @@ extension PipelineRun {
         ].compactMap { key in hit.data.tag(key).map { Tag(key, $0) } }
         var tags = attempt.tags.filter { $0.key != NodeTag.state && $0.key != NodeTag.launch }
         tags += copied + outputTags(outputs)
+        // Not the key itself: copies would come before the original when somebody looks for it.
+        if let key = records[node].cacheKey { tags.append(Tag(NodeTag.cacheFields, key.record.text())) }
         tags += [
             Tag(WellKnownTag.parentRunID, attempt.parentRunID),
             Tag(WellKnownTag.user, userName(in: options.environment)),
@@ -164,7 +166,8 @@ extension PipelineRun {
                 experimentIDs: [info.experimentID],
                 filter: "tags.\"\(NodeTag.node)\" = '\(id)' and attributes.status = 'FINISHED'",
                 orderBy: ["attributes.start_time DESC"], maxResults: 1))
-        guard let text = page.elements.first?.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text) else {
+        guard let text = page.elements.first?.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text)
+        else {
             return nil
         }
         let reason = key.record.explanation(since: earlier)
