@@ -44,8 +44,14 @@ extension StandardServices {
                 "'\(source.file)' has changed since the run was started: \(firstDifference(recorded, current))",
                 remedy: "add --updated to use the new file, or put the old one back")
         }
+        // What was asked then, values with their types; the run's params stand in for a plan that cannot be read.
         var planRequest = PlanRequest()
         planRequest.params = run.data.params.map { .init($0.key, .text($0.value)) }
+        if let bytes = try? await runArtifacts.read("pipeline/plan.json", of: run.info, limit: 256 << 20),
+            let plan = try? Plan(reading: bytes)
+        {
+            planRequest = plan.request
+        }
         var prepared = try prepare(
             source, request: request, planRequest: planRequest, content: isUpdated ? nil : recorded, report: report)
         prepared.options.parallel = record.parallel

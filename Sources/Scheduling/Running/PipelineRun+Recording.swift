@@ -1,4 +1,5 @@
 package import Diagnostics
+import Digests
 import Execution
 import Files
 import JSON
@@ -25,6 +26,7 @@ extension PipelineRun {
             Tag(WellKnownTag.user, userName(in: options.environment)),
             Tag(WellKnownTag.sourceType, SourceType.project.rawValue), Tag(NodeTag.pipeline, plan.name),
             Tag(NodeTag.lease, lease.text), Tag(NodeTag.epoch, "1"),
+            Tag(NodeTag.pipelineDigest, ContentDigest(of: plan.source).hex),
         ]
         if !options.sourceTags.contains(where: { $0.key == WellKnownTag.sourceName }) {
             tags.append(Tag(WellKnownTag.sourceName, redactedURL(options.project)))
@@ -41,7 +43,12 @@ extension PipelineRun {
         ).info
         do {
             try await services.artifacts.write(plan.source, to: "pipeline/pipeline.yaml", of: run)
+            try await services.artifacts.write(plan.json, to: "pipeline/plan.json", of: run)
             try await services.artifacts.write(LaunchRecord(options).json, to: LaunchRecord.path, of: run)
+            // A picture that is too large to be looked at is left out.
+            if let graph = try? PipelineGraph(plan) {
+                try await services.artifacts.write(Array(graph.text(as: .mermaid).utf8), to: "pipeline/graph.mmd", of: run)
+            }
             return PipelineRun(
                 plan: plan, info: run, options: options, services: services, journal: Journal(), epoch: 1,
                 workFolder: try makeWorkFolder(of: run, services))
