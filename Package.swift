@@ -152,7 +152,8 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "SwiftFlow", "Diagnostics", "Execution", "JSON", "Pipelines", "PipelineViews", "Scheduling", "Files",
+                "Containers", "SwiftFlow", "Diagnostics", "Execution", "JSON", "Pipelines", "PipelineViews",
+                "Scheduling", "Files",
                 "Processes",
                 "Projects", "Environments", "Artifacts",
                 "Git", "Server", "SQLiteStore", "Tracking", "LocalBackend", argumentParser, logging, systemPackage,

@@ -128,6 +128,9 @@ struct ContainerPlan: Sendable {
         if let folder = job.artifactFolder {
             arguments += ["--mount", bindMountArgument(from: folder.string, to: folder.string)]
         }
+        if let folder = job.downloadFolder {
+            arguments += ["--mount", bindMountArgument(from: folder.string, to: folder.string, isReadOnly: true)]
+        }
         for mount in access.mounts {
             arguments += ["--mount", bindMountArgument(from: mount.source, to: mount.target, isReadOnly: true)]
         }

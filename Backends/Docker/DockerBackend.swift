@@ -228,7 +228,6 @@ private final class EngineMemory: Sendable {
     private struct State {
         var place: EnginePlace?
         var images: [ImageReference: ImageFacts] = [:]
-        var hasSwept = false
     }
 
     private let state = Mutex(State())
@@ -246,13 +245,16 @@ private final class EngineMemory: Sendable {
         state.withLock { $0.images[reference] }
     }
 
-    /// Clears away what dead runners left, beside the first job.
+    /// Clears away what dead runners left, beside the first job of this program on this engine.
     func sweepOnce(_ client: ContainerClient) -> Task<Void, Never>? {
-        let isFirst = state.withLock { state in
-            defer { state.hasSwept = true }
-            return !state.hasSwept
-        }
+        let engine = [
+            client.executable.string, client.environment["DOCKER_HOST"] ?? "",
+            client.environment["DOCKER_CONTEXT"] ?? "",
+        ]
+        let isFirst = Self.swept.withLock { $0.insert(engine).inserted }
         // Owned by the job: it is awaited before the job's end is told.
         return isFirst ? Task { await LeftoverContainers.remove(with: client) } : nil
     }
+
+    private static let swept = Mutex<Set<[String]>>([])
 }

@@ -30,6 +30,8 @@ package struct Job: Sendable {
     package var source: JobSource
     /// The run's artifact folder when it is one of this machine.
     package var artifactFolder: FilePath?
+    /// Where the files lie that were downloaded for `path` parameters; nil when there are none.
+    package var downloadFolder: FilePath?
     /// Tells the user what is going on.
     package var report: @Sendable (LaunchEvent) -> Void
 

@@ -16,7 +16,7 @@ extension Launcher {
     /// Builds the environment, downloads what `path` parameters name, and writes the command.
     func makeJob(_ prepared: PreparedLaunch, record: RunRecord, log: RunLog) async throws -> HeldJob {
         let environment = try await prepareEnvironment(prepared, log)
-        let (downloads, folder) = try await download(prepared, record.info)
+        let (downloads, place) = try await download(prepared, record.info)
         var command = try prepared.resolution.command(downloaded: downloads)
         if let prefix = environment?.shellPrefix { command = "\(prefix) && \(command)" }
 
@@ -27,7 +27,7 @@ extension Launcher {
         if let manager = request.environmentManager { own[EnvironmentChoice.inheritedVariable] = manager }
         var variables = environment?.applied(to: request.environment) ?? request.environment
         variables.merge(own) { _, new in new }
-        let job = Job(
+        var job = Job(
             run: record.info, name: request.jobName, projectName: prepared.project.name,
             entryPoint: prepared.entryPoint.name, command: command, workingDirectory: prepared.checkout.root,
             environment: variables, ownVariables: own,
@@ -35,7 +35,8 @@ extension Launcher {
             output: OutputHandling(mirrorsTerminal: true) { stream, bytes in log.receive(stream, bytes) },
             container: prepared.container, resources: request.resources, source: prepared.jobSource,
             artifactFolder: services.artifactFolder(record.info), report: services.observe)
-        let held: [(any Sendable)?] = [environment, folder, prepared.checkout]
+        job.downloadFolder = place?.root
+        let held: [(any Sendable)?] = [environment, place?.temporary, prepared.checkout]
         return HeldJob(job: job, heldUntilEnd: held.compactMap { $0 })
     }
 
@@ -48,7 +49,7 @@ extension Launcher {
     /// Downloads to `<storage folder>/<random>/param_<position>/`, as MLflow lays it out.
     private func download(
         _ prepared: PreparedLaunch, _ run: RunInfo
-    ) async throws -> (paths: [String: FilePath], folder: TemporaryDirectory?) {
+    ) async throws -> (paths: [String: FilePath], place: DownloadPlace?) {
         let wanted = prepared.resolution.downloads
         guard !wanted.isEmpty else { return ([:], nil) }
         let place = try DownloadPlace(for: prepared.request)
@@ -67,7 +68,7 @@ extension Launcher {
                     })
             }
         }
-        return (paths, place.temporary)
+        return (paths, place)
     }
 }
 

@@ -148,6 +148,10 @@ import Testing
             "name: x\ndocker_env: {image: i, environment: [[a], {b: c}]}\n",
             ["2:38: error: an item of 'environment'", "2:43: error: an item of 'environment'"]
         ), ("docker_env: text\n", ["'docker_env' is text, not a mapping"]),
+        (
+            "name: x\ndocker_env: {dockerfile: ../Dockerfile}\n",
+            ["2:26: error: 'dockerfile' is '../Dockerfile', which is no path inside the project"]
+        ), ("name: x\ndocker_env: {dockerfile: D, image: i}\n", ["'docker_env' has both 'image' and 'dockerfile'"]),
         ("databricks_spark_job: {}\n", ["needs 'python_file'"]),
         (
             "databricks_spark_job: {python_file: x}\nentry_points: {main: {command: a, parameters: {p: path}}}\ndocker_env: {image: i}\nname: x\n",

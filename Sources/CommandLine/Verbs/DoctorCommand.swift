@@ -1,4 +1,5 @@
 import ArgumentParser
+import Containers
 import Diagnostics
 import Environments
 import Files
@@ -20,6 +21,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let environment = processEnvironment()
         var findings = [keeper(), gitWorker()]
         findings += Self.programs.map { program($0, environment) }
+        findings.append(await containerEngine(environment))
         findings.append(await storeFinding(environment))
         findings.append(
             folder(
@@ -63,6 +65,20 @@ struct DoctorCommand: AsyncParsableCommand {
             return Finding(subject: "git worker", state: .ready, detail: try workerProgram(processEnvironment()).string)
         } catch {
             return Finding(subject: "git worker", state: .missing, detail: "\(error)")
+        }
+    }
+
+    private func containerEngine(_ environment: [String: String]) async -> Finding {
+        do {
+            let client = try ContainerClient(
+                environment: environment, workingDirectory: currentDirectory(), starter: Keeper.shared)
+            let version = try await client.version()
+            return Finding(
+                subject: "containers", state: .ready,
+                detail: "\(client.executable) \(version.client), engine \(version.server)")
+        } catch {
+            let reason = (error as? any ExplainedError)?.diagnostics.first?.message ?? "\(error)"
+            return Finding(subject: "containers", state: .absent, detail: "\(reason); docker projects")
         }
     }
 

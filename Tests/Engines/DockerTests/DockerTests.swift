@@ -348,6 +348,16 @@ extension OnDocker {
             #expect(error?.diagnostics.count == 6)
         }
 
+        @Test func `what was downloaded for a parameter can be read at its own path, and not written`() async throws {
+            let downloads = try TemporaryDirectory(prefix: "swiftflow, \"downloads\": test")
+            try downloads.directory.writeFile(RelativePath("data"), Array("downloaded".utf8))
+            let (end, text) = try await run("cat '\(downloads.path)/data'; touch '\(downloads.path)/new'") {
+                $0.downloadFolder = downloads.path
+            }
+            #expect(text == "downloaded")
+            #expect(end.exitCode == 1)
+        }
+
         @Test func `a volume of the project is mounted`() async throws {
             try folder.directory.makeDirectory(RelativePath("data"), mode: 0o755)
             try folder.directory.writeFile(RelativePath("data/x"), Array("hello".utf8), mode: 0o644)

@@ -168,6 +168,33 @@ extension OnDocker {
             #expect(try await DockerEngine.containers(ofRun: run.info.runID) == [])
         }
 
+        @Test func `the example of a training project in a container trains`() async throws {
+            // The folder of this file is Tests/Engines/DockerTests; the image is one that needs no registry.
+            let root = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+                .removingLastComponent()
+            let copied = program.path.appending("example")
+            _ = try await Keeper.shared.runTool(
+                "/bin/cp", ["-r", root.appending("Examples/docker").string, copied.string], environment: [:],
+                workingDirectory: "/")
+            let result = try await program.run(
+                "run", "example", "--image", DockerEngine.pythonImage, "-P", "epochs=60", "-P", "alpha=0.1")
+            #expect(result.exitCode == 0, "\(result.messages)")
+            #expect(result.output.contains("elastic net in a container"))
+            let run = try #require(try await runs().first)
+            let metrics = run.data.metrics.map(\.key)
+            #expect(Set(metrics) == ["rmse", "rmse_by_epoch"])
+            #expect(try await program.run("artifacts", "list", run.info.runID).output.contains("model.json"))
+            // What the command wrote with the shell's help lies in the project's folder.
+            #expect(try program.read("example/training.txt").contains("epoch 50"))
+        }
+
+        @Test func `doctor says which engine there is`() async throws {
+            let there = try await program.run("doctor")
+            #expect(there.output.contains("engine 2"))
+            let none = try await program.run("doctor", variables: ["DOCKER_HOST": "unix:///nonexistent/d.sock"])
+            #expect(none.output.contains("does not answer"))
+        }
+
         @Test func `the image and options of the command line count`() async throws {
             try write("\"echo $SF_A; hostname\"")
             let result = try await program.run(
