@@ -145,6 +145,8 @@ stop() {
         tries=$((tries + 1))
     done
     kill -9 "$daemon" 2>/dev/null || true
+    # The daemon leaves the host's network mounted there once a container has used it.
+    umount "$folder"/exec/netns/* 2>/dev/null || true
     rm -rf "${folder:?}/data" "$folder/exec" "$folder/docker.sock" "$folder/dockerd.pid" "$folder"/image.* "$folder/client"
 }
 
