@@ -22,7 +22,9 @@ package struct JobView: Sendable, Hashable {
     package init() {}
 }
 
-/// What follows from what the cluster says of a job. No I/O: every rule of it is in the tests' tables.
+/// What follows from what the cluster says of a job.
+///
+/// No I/O: every rule of it is in the tests' tables.
 package enum JobVerdict: Sendable, Hashable {
     /// No command runs yet.
     case pending(PendingReason?)

@@ -8,7 +8,9 @@ enum ObjectName {
         return text.utf8.allSatisfy { isLowerOrDigit($0) || $0 == hyphen }
     }
 
-    /// Whether the text is an RFC 1123 subdomain: labels joined by dots, at most 253 bytes. Secrets and ConfigMaps are named so.
+    /// Whether the text is an RFC 1123 subdomain: labels joined by dots, at most 253 bytes.
+    ///
+    /// Secrets and ConfigMaps are named so.
     static func isSubdomain(_ text: String) -> Bool {
         text.utf8.count <= 253
             && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { isLabel(String($0)) }
