@@ -40,7 +40,8 @@ extension Launcher {
             if let given { given } else {
                 try project.entryPoint(named: request.entryPoint, shell: request.environment["SHELL"])
             }
-        let parameters = GivenParameters(request.parameters.map { parameter in
+        let parameters = GivenParameters(
+            request.parameters.map { parameter in
                 .init(name: parameter.name, value: parameter.value, elements: request.lists[parameter.name])
             })
         let resolution = try entryPoint.resolve(

@@ -45,7 +45,8 @@ package protocol TrackingStore: Sendable {
     /// Gives the tag a new value if it has the expected one (`nil`: if the run has no such tag); false when it has another.
     ///
     /// Of several callers that expect the same value exactly one succeeds.
-    func replaceTag(_ key: String, of runID: String, expecting expected: String?, with value: String) async throws -> Bool
+    func replaceTag(_ key: String, of runID: String, expecting expected: String?, with value: String) async throws
+        -> Bool
     /// Validates the whole batch, then writes it in one transaction.
     func logBatch(_ batch: LogBatch) async throws
     func logInputs(_ inputs: RunInputs, runID: String) async throws

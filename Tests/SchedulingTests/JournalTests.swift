@@ -36,7 +36,8 @@ import Testing
         let name = launchName(pipelineRun: "0123456789abcdef", node: "train[model=rf,fold=2]", attempt: 3)
         #expect(name == launchName(pipelineRun: "0123456789abcdef", node: "train[model=rf,fold=2]", attempt: 3))
         #expect(name.hasPrefix("sf-01234567-") && name.hasSuffix("-3"))
-        #expect(name.utf8.count <= 63 && name.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-".utf8.contains($0) })
+        #expect(
+            name.utf8.count <= 63 && name.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-".utf8.contains($0) })
         #expect(name != launchName(pipelineRun: "0123456789abcdef", node: "train[model=rf,fold=1]", attempt: 3))
     }
 

@@ -102,7 +102,8 @@ struct StatusCommand: AsyncParsableCommand {
         try await store.withStore { store in
             guard let run else {
                 let active = try await activePipelines(in: store)
-                return try Output.render(active.map(PipelineRow.init), as: output.format, whenEmpty: "no active pipelines")
+                return try Output.render(
+                    active.map(PipelineRow.init), as: output.format, whenEmpty: "no active pipelines")
             }
             let found = try await findRun(run, in: store)
             guard found.data.tag(NodeTag.pipeline) != nil else {
@@ -170,7 +171,8 @@ struct LogsCommand: AsyncParsableCommand {
         guard !named.isEmpty else {
             let known = Set(nodes.map(\.step) + nodes.map(\.id)).sorted()
             throw InvalidInput(
-                "the pipeline has no run of a step '\(step)'", remedy: suggestion(for: step, among: known, kind: "steps"))
+                "the pipeline has no run of a step '\(step)'",
+                remedy: suggestion(for: step, among: known, kind: "steps"))
         }
         return named.compactMap(\.run)
     }

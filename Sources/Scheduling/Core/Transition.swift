@@ -42,7 +42,8 @@ extension StateMachine {
         ///   - notBefore: when the delay of an earlier attempt is over, after a resume.
         ///   - retry: the step's rule with the values of this attempt; nil for the one of the shape.
         case run(
-            ResourcePool.Request, timeout: Milliseconds? = nil, notBefore: Milliseconds? = nil, retry: RetryPolicy? = nil)
+            ResourcePool.Request, timeout: Milliseconds? = nil, notBefore: Milliseconds? = nil,
+            retry: RetryPolicy? = nil)
         /// Nothing has to run: `cached`, or after a resume `succeeded` and `cached`.
         case done(NodeState)
         /// Its values cannot be had; trying again would not help.

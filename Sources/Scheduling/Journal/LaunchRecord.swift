@@ -32,7 +32,9 @@ package struct LaunchRecord: Sendable, Hashable {
             throw InvalidInput("the pipeline's '\(Self.path)' is damaged", remedy: "run the pipeline anew")
         }
         func text(_ name: String) -> String? {
-            object.members.first { $0.name == name }.flatMap { if case .string(let text) = $0.value { text } else { nil } }
+            object.members.first { $0.name == name }.flatMap {
+                if case .string(let text) = $0.value { text } else { nil }
+            }
         }
         guard let project = text("project"), let file = text("file"), let folder = text("working_directory") else {
             throw InvalidInput("the pipeline's '\(Self.path)' lacks something", remedy: "run the pipeline anew")

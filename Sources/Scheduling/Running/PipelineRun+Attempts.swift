@@ -123,7 +123,9 @@ extension PipelineRun {
             records[node].peakMemory = usage.peakMemory
         }
         outcomes[name]?.nodes[place].run = records[node].run
-        if let run = result.run, !result.outputs.isEmpty { artifactFolders[run.runID] = services.artifacts.folder(of: run) }
+        if let run = result.run, !result.outputs.isEmpty {
+            artifactFolders[run.runID] = services.artifacts.folder(of: run)
+        }
         outcomes[name]?.nodes[place].duration = result.end.map { Double($0.wallTime.milliseconds) / 1000 }
         outcomes[name]?.nodes[place].exitCode = result.failure == nil ? 0 : result.failure?.exitCode
         outcomes[name]?.nodes[place].outputs = result.outputs

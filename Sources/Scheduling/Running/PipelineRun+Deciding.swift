@@ -158,7 +158,8 @@ extension PipelineRun {
         }
         guard !sorted.isEmpty else {
             return NodeFailure(
-                .noCandidate, "no finished cell of '\(step.name)' has the metric '\(selection.metric)' as a finite number")
+                .noCandidate,
+                "no finished cell of '\(step.name)' has the metric '\(selection.metric)' as a finite number")
         }
         outcomes[step.name]?.top = sorted.prefix(max(1, selection.top)).map(\.place)
         return nil

@@ -47,7 +47,8 @@ extension PipelineRun {
             try await services.artifacts.write(LaunchRecord(options).json, to: LaunchRecord.path, of: run)
             // A picture that is too large to be looked at is left out.
             if let graph = try? PipelineGraph(plan) {
-                try await services.artifacts.write(Array(graph.text(as: .mermaid).utf8), to: "pipeline/graph.mmd", of: run)
+                try await services.artifacts.write(
+                    Array(graph.text(as: .mermaid).utf8), to: "pipeline/graph.mmd", of: run)
             }
             return PipelineRun(
                 plan: plan, info: run, options: options, services: services, journal: Journal(), epoch: 1,
@@ -157,7 +158,8 @@ extension PipelineRun {
                 try await run.services.store.updateRun(
                     RunUpdate(runID: created.runID, status: .failed, endTime: run.services.clock.now()))
             } catch {
-                run.services.observe(.warning(Diagnostic(.warning, "a failure could not be recorded: \(messages(of: error))")))
+                run.services.observe(
+                    .warning(Diagnostic(.warning, "a failure could not be recorded: \(messages(of: error))")))
             }
             run.post(.examined(node, .fail(failure)))
         }

@@ -217,7 +217,8 @@ package struct ResumeRefused: ExplainedError {
     init(isNoPipeline runID: String) {
         diagnostics = [
             Diagnostic(
-                .error, "the run \(runID) is not the run of a pipeline", remedy: "see 'swiftflow status' for those that are")
+                .error, "the run \(runID) is not the run of a pipeline",
+                remedy: "see 'swiftflow status' for those that are")
         ]
     }
 }
