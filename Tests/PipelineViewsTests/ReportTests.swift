@@ -111,7 +111,7 @@ private func tags(of page: String) -> [String] {
 }
 
 private func makeRun(
-    _ number: Int, status: RunStatus, start: Int64 = 1000, text: String = "plain", tags: [Tag] = []
+    _ number: Int, status: RunStatus, start: Int64 = 1000, text: String = "plain", tags: [Tracking.Tag] = []
 ) -> Run {
     let digits = String(number)
     let id = String(repeating: "0", count: 32 - digits.count) + digits
