@@ -44,7 +44,7 @@ struct PipelineRunOptions: ParsableArguments {
     @Option(name: .customLong("max-cells"), help: ArgumentHelp("How many cells a matrix may have.", valueName: "n"))
     var maximumCells = 10_000
 
-    @Option(help: "How progress is shown: plain, json or quiet.")
+    @Option(help: "How progress is shown: live, plain, json or quiet.")
     var progress: ProgressStyle?
 
     func validate() throws {
@@ -60,7 +60,7 @@ struct PipelineChoices {
     let options: PipelineRunOptions
 
     func style(_ format: OutputFormat) -> ProgressStyle {
-        options.progress ?? (format == .json ? .json : .plain)
+        options.progress ?? .standard(format)
     }
 
     func planRequest(_ request: RunRequest) throws -> PlanRequest {

@@ -28,6 +28,9 @@ struct PipelineSession {
     func finish(_ start: () async throws -> PipelineRun) async throws -> Never {
         let signals = TerminationSignals.install()
         do {
+            if PipelineDisplay(style: style).style == .live {
+                LiveDisplay.shared.begin { [services] id in try? await services.store.get().run(id: id) }
+            }
             let run = try await start()
             let watching = Task { [received = SignalBox()] in
                 for await signal in signals {
@@ -43,6 +46,7 @@ struct PipelineSession {
             }
             let outcome = try await run.run()
             watching.cancel()
+            await LiveDisplay.shared.close()
             await services.close()
             let code: Int32
             switch outcome.state {
@@ -52,9 +56,13 @@ struct PipelineSession {
             }
             throw ExitStatus(code: code)
         } catch let lost as LeaseLost {
+            await LiveDisplay.shared.close()
             await services.close()
             Messages.show(lost)
             throw ExitStatus(code: 4)
+        } catch {
+            await LiveDisplay.shared.close()
+            throw error
         }
     }
 }

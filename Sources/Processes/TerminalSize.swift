@@ -58,3 +58,10 @@ package func terminalWidth(of descriptor: Int32) -> Int? {
     guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
     return Int(size.ws_col)
 }
+
+/// The rows of the terminal a descriptor is connected to; nil where there is none or it does not say.
+package func terminalHeight(of descriptor: Int32) -> Int? {
+    var size = winsize()
+    guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
+    return Int(size.ws_row)
+}

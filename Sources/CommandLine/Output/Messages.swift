@@ -46,17 +46,18 @@ enum Messages {
 
     /// A line that is written over by the next one; only on a terminal.
     static func progress(_ text: String) {
-        guard Terminal.messages.isInteractive else { return }
+        guard Terminal.messages.isInteractive, !LiveDisplay.shared.isOpen else { return }
         let width = max(20, Terminal.messages.width - 1)
         write("\r\u{1B}[K" + escapedForTerminal(String(text.prefix(width))))
     }
 
     static func endProgress() {
-        guard Terminal.messages.isInteractive else { return }
+        guard Terminal.messages.isInteractive, !LiveDisplay.shared.isOpen else { return }
         write("\r\u{1B}[K")
     }
 
     private static func write(_ text: String) {
+        if LiveDisplay.shared.pass(text) { return }
         _ = writeAll(Array(text.utf8)[...], to: STDERR_FILENO)
     }
 }

@@ -7,25 +7,52 @@ import Tracking
 
 /// How a pipeline is shown while it runs.
 enum ProgressStyle: String, CaseIterable {
+    /// A tree that is redrawn in place; plain lines where there is no terminal.
+    case live
     /// A line for each change.
     case plain
     /// One JSON object per line on standard output.
     case json
     /// Errors only.
     case quiet
+
+    /// The one that fits where the program runs.
+    static func standard(_ format: OutputFormat) -> ProgressStyle {
+        if format == .json { return .json }
+        return canDrawTree ? .live : .plain
+    }
+
+    fileprivate static var canDrawTree: Bool {
+        Terminal.messages.isInteractive && environmentVariable("TERM") != "dumb"
+    }
 }
 
 /// Shows a pipeline while it happens, line by line.
 struct PipelineDisplay: Sendable {
     let style: ProgressStyle
 
+    init(style: ProgressStyle) {
+        self.style = style == .live && !ProgressStyle.canDrawTree ? .plain : style
+    }
+
     func show(_ event: PipelineEvent) {
         switch style {
+        case .live: showTree(event)
         case .plain: showLine(event)
         case .json: Output.write(PipelineEventJSON(event).line + "\n")
         case .quiet: if case .warning(let diagnostic) = event { Messages.show(diagnostic) }
         }
         if case .started(_, let run, _) = event { DetachedRun.report(run.runID) }
+    }
+
+    private func showTree(_ event: PipelineEvent) {
+        LiveDisplay.shared.show(event)
+        switch event {
+        case .note(let text): LiveDisplay.shared.note(text)
+        case .warning(let diagnostic): Messages.show(diagnostic)
+        case .ended(let outcome): showEnd(outcome)
+        case .started, .node, .settled: break
+        }
     }
 
     private func showLine(_ event: PipelineEvent) {

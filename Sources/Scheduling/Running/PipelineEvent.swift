@@ -27,6 +27,8 @@ package struct NodeStatus: Sendable, Hashable {
     package var time: Milliseconds
     package var attempt: Int
     package var runID: String?
+    /// Where the artifacts of that run are, its log among them.
+    package var artifactURI: String?
     /// Why it failed, was skipped, or is waited for.
     package var reason: String?
     package var failure: FailureReason?

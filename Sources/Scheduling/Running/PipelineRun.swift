@@ -258,7 +258,8 @@ package actor PipelineRun {
         return NodeStatus(
             id: record.plan.id, step: step.shape.name, isCell: state.cell != nil, state: state.state,
             time: services.clock.now(), attempt: record.earlierAttempts + state.attempt, runID: record.run?.runID,
-            reason: state.failure?.message ?? step.reason, failure: state.failure?.reason,
+            artifactURI: record.run?.artifactURI, reason: state.failure?.message ?? step.reason,
+            failure: state.failure?.reason,
             exitCode: state.failure?.exitCode, cachedFrom: record.cachedFrom, startTime: record.startTime,
             endTime: record.endTime, dueAt: state.dueAt, queueMilliseconds: queued,
             processorSeconds: record.processorSeconds, peakMemory: record.peakMemory)

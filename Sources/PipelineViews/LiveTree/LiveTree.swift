@@ -1,0 +1,111 @@
+import Diagnostics
+import Pipelines
+package import Scheduling
+package import Tracking
+
+/// A running pipeline as a few lines of a terminal: one for each step, whatever number of cells it has.
+///
+/// A pure function of the events: it knows neither the terminal nor the time.
+package struct LiveTree: Sendable {
+    struct Step: Sendable {
+        var name: String
+        var isFanOut = false
+        /// Of a step without fan-out its node; of a fan-out the one that was heard of last.
+        var node: NodeStatus?
+        var counts: [NodeState: Int] = [:]
+        /// States of the cells, by id.
+        var cells: [String: NodeState] = [:]
+        /// How many cells are planned.
+        var planned = 0
+        var settled: StepStatus?
+        var started: Milliseconds?
+        /// When it was heard of last.
+        var changed: Milliseconds = 0
+    }
+
+    private(set) var name = ""
+    private(set) var runID = ""
+    private(set) var started: Milliseconds = 0
+    private(set) var epoch = 1
+    private(set) var steps: [Step] = []
+    private(set) var ended: PipelineOutcome?
+    private var places: [String: Int] = [:]
+
+    package init() {}
+
+    package mutating func apply(_ event: PipelineEvent) {
+        switch event {
+        case .started(let plan, let run, let epoch):
+            name = plan.name
+            runID = run.runID
+            started = run.startTime
+            self.epoch = epoch
+            for step in plan.steps where step.isIncluded {
+                var isFanOut = false
+                if case .none = step.fanOut {} else { isFanOut = true }
+                place(step.name, isFanOut: isFanOut, planned: isFanOut ? step.nodes.count : 0)
+            }
+        case .node(let node): apply(node)
+        case .settled(let status):
+            let place = place(status.step, isFanOut: status.isFanOut)
+            steps[place].settled = status
+            steps[place].changed = status.time
+        case .ended(let outcome): ended = outcome
+        case .note, .warning: break
+        }
+    }
+
+    /// Takes what was measured of a running node meanwhile.
+    package mutating func measure(_ node: String, step: String, metric: Metric?) {
+        guard let place = places[step], steps[place].node?.id == node, let metric else { return }
+        steps[place].node?.metric = metric
+    }
+
+    /// The nodes that are running, of which something could be measured.
+    package var measurable: [NodeStatus] {
+        steps.compactMap { step in step.isFanOut || step.node?.state != .running ? nil : step.node }
+    }
+
+    package var hasEnded: Bool { ended != nil }
+
+    /// Whether something runs whose time is shown.
+    package var isLive: Bool {
+        ended == nil && steps.contains { $0.counts[.running] ?? 0 > 0 || $0.counts[.retrying] ?? 0 > 0 }
+    }
+
+    private mutating func apply(_ node: NodeStatus) {
+        let place = place(node.step, isFanOut: node.isCell)
+        if let before = steps[place].cells.updateValue(node.state, forKey: node.id) {
+            steps[place].counts[before, default: 1] -= 1
+        }
+        steps[place].counts[node.state, default: 0] += 1
+        var node = node
+        if steps[place].node?.id == node.id, node.metric == nil { node.metric = steps[place].node?.metric }
+        steps[place].node = node
+        steps[place].changed = node.time
+        if let start = node.startTime, steps[place].started == nil { steps[place].started = start }
+    }
+
+    @discardableResult
+    private mutating func place(_ step: String, isFanOut: Bool, planned: Int = 0) -> Int {
+        if let place = places[step] {
+            if isFanOut { steps[place].isFanOut = true }
+            return place
+        }
+        places[step] = steps.count
+        steps.append(Step(name: step, isFanOut: isFanOut, planned: planned))
+        return steps.count - 1
+    }
+}
+
+extension LiveTree.Step {
+    /// The state the whole step is shown in.
+    var state: NodeState {
+        if let settled { return settled.state }
+        guard isFanOut else { return node?.state ?? .waiting }
+        for state in [NodeState.running, .starting, .retrying, .ready] where counts[state] ?? 0 > 0 { return state }
+        return counts.isEmpty || counts[.waiting] ?? 0 > 0 ? .waiting : .running
+    }
+
+    var count: Int { max(cells.count, planned) }
+}

@@ -1,0 +1,55 @@
+import Files
+import Processes
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct PipelineViewTests {
+    @Test func `on a terminal a pipeline is a tree that is redrawn in place, and its report is kept`() async throws {
+        let program = try SwiftflowProgram()
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: tree
+            steps:
+              first: {command: "echo from the first"}
+              bad: {command: "echo last words; exit 3", needs: [first]}
+              after: {command: "true", needs: [bad]}
+            """)
+        let starter = try Keeper.launch()
+        let seen = Mutex("")
+        // `script` gives what it starts a terminal of its own.
+        var environment = program.environment
+        environment["TERM"] = "xterm"
+        let process = try await starter.start(
+            ProcessSpecification(
+                executable: "/usr/bin/script",
+                arguments: ["-qec", "\(try BuiltProducts.path("swiftflow").string) run pipeline.yaml", "/dev/null"],
+                environment: environment, workingDirectory: program.path,
+                output: OutputHandling { _, bytes in
+                    let text = unsafe bytes.withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+                    seen.withLock { $0 += text }
+                }))
+        #expect(await process.wait().termination == .exited(code: 1))
+        let text = seen.withLock { $0 }
+        // Redrawn: the cursor goes up, and what the steps write is not in between.
+        #expect(text.contains("\u{1B}[3A"), "\(text)")
+        #expect(text.contains("✓\u{1B}[0m first"))
+        #expect(text.contains("│ last words"))
+        #expect(!text.contains("from the first"))
+        let end = try #require(text.firstRange(of: "=== Pipeline"))
+        #expect(!text[end.upperBound...].contains("first"))
+
+        let found = try await program.run("runs", "list", "--json", "--filter", "tags.\"swiftflow.pipeline\" = 'tree'")
+        let digits = try #require(found.output.firstRange(of: "\"runId\"") ?? found.output.firstRange(of: "\"run_id\""))
+        let run = String(found.output[digits.upperBound...].drop { $0 != "\"" }.dropFirst().prefix(32))
+        let kept = try program.read("mlruns/0/\(run)/artifacts/pipeline/report.html")
+        #expect(kept.contains("the command ended with exit code 3"))
+        let again = try await program.run("report", run, "-o", "-")
+        #expect(again.output.contains("<h2>Timeline</h2>"))
+        let written = try await program.run("report", String(run.prefix(12)))
+        #expect(written.messages.contains("written to tree-\(run.prefix(8)).html"))
+        #expect(try await program.run("report", "0123").exitCode == 1)
+    }
+}
