@@ -5,13 +5,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(Docker)
+[ ${#targets[@]} -gt 0 ] || targets=(Docker KubernetesEngine)
 
 # A socket's path has at most 107 bytes, so this folder is not below the checkout.
 folder=$(mktemp -d /tmp/sf-engines.XXXXXX)
 stop() {
     scripts/engines/registry.sh stop "$folder/registry"
     scripts/engines/docker.sh stop "$folder/docker"
+    scripts/engines/kubernetes.sh stop "$folder/kubernetes"
     rm -rf "$folder"
 }
 trap stop EXIT
@@ -33,6 +34,14 @@ for target in "${targets[@]}"; do
         # Lines of `export` of the scripts' own making.
         eval "$docker"
         eval "$registry"
+        ;;
+    KubernetesEngine)
+        # Its node has a Docker daemon of its own, so that the other tests' containers are none of its business.
+        scripts/engines/kubernetes.sh start "$folder/kubernetes" || {
+            failed+=("$target (its engine)")
+            continue
+        }
+        export SWIFTFLOW_TEST_KUBERNETES="$folder/kubernetes"
         ;;
     esac
     echo "== $target (engines)"

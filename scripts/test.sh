@@ -7,8 +7,8 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(
-    Diagnostics Files JSON Tracking Documents Digests Projects Pipelines Containers Execution SQLiteStore Artifacts Server RemoteStore Processes Git
-    Environments Scheduling PipelineViews SwiftFlow EndToEnd
+    Diagnostics Files JSON Tracking Documents Digests Projects Pipelines PipelineViews Containers Kubernetes Execution SQLiteStore Artifacts
+    Server RemoteStore Processes Git Environments Scheduling SwiftFlow EndToEnd
 )
 failed=()
 for target in "${targets[@]}"; do

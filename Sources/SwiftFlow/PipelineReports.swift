@@ -1,3 +1,4 @@
+import Digests
 import Execution
 import PipelineViews
 import Scheduling
@@ -6,7 +7,8 @@ import Tracking
 extension StandardServices {
     /// The report of a pipeline's run as an HTML page, made from the store alone.
     package func pipelineReport(of runID: String) async throws -> [UInt8] {
-        let runArtifacts = ResolvedRunArtifacts(resolver: artifacts, localFolder: { localFolder(ofArtifactURI: $0) })
+        let runArtifacts = ResolvedRunArtifacts(
+            resolver: artifacts, digests: DigestCache(at: nil), localFolder: { localFolder(ofArtifactURI: $0) })
         var server: String?
         if case .server(let url) = storeLocation { server = reportAddress(url) }
         let record = try await PipelineRecord(
