@@ -19,7 +19,7 @@ struct ResumeCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @Flag(help: "Use the pipeline's file as it is now.")
     var updated = false
-    @Option(help: "How progress is shown: plain, json or quiet.")
+    @Option(help: "How progress is shown: live, plain, json or quiet.")
     var progress: ProgressStyle?
     @Flag(help: "Go on in the background, independent of this terminal; print the run's id.")
     var detach = false
@@ -42,7 +42,7 @@ struct ResumeCommand: AsyncParsableCommand {
         let launcher = services.launcher(receiveOutput: { _, _ in }, observe: { _ in })
         let prepared = try await services.prepareResume(
             found, environment: environment, isUpdated: updated, launcher: launcher, report: { Messages.show($0) })
-        let display = PipelineDisplay(style: progress ?? (output.format == .json ? .json : .plain))
+        let display = PipelineDisplay(style: progress ?? .standard(output.format))
         let session = PipelineSession(services: services, style: display.style)
         try await session.finish {
             let parts = try await services.pipelineServices(
