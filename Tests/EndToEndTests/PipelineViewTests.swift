@@ -42,7 +42,7 @@ import Testing
         #expect(!text[end.upperBound...].contains("first"))
 
         let found = try await program.run("runs", "list", "--json", "--filter", "tags.\"swiftflow.pipeline\" = 'tree'")
-        let digits = try #require(found.output.firstRange(of: "\"runId\"") ?? found.output.firstRange(of: "\"run_id\""))
+        let digits = try #require(found.output.firstRange(of: "\"runID\""))
         let run = String(found.output[digits.upperBound...].drop { $0 != "\"" }.dropFirst().prefix(32))
         let kept = try program.read("mlruns/0/\(run)/artifacts/pipeline/report.html")
         #expect(kept.contains("the command ended with exit code 3"))

@@ -18,7 +18,9 @@ package struct ScreenPainter: Sendable {
         if known == new { return "" }
         for (index, line) in new.enumerated() {
             if index > 0 { text += "\r\n" }
-            if !known.indices.contains(index) || known[index] != line { text += line + "\u{1B}[K" }
+            // What follows the last line is cleared from where the cursor is, so that has to be its end.
+            let isLastOfMore = known.count > new.count && index == new.count - 1
+            if !known.indices.contains(index) || known[index] != line || isLastOfMore { text += line + "\u{1B}[K" }
         }
         if known.count > new.count { text += "\u{1B}[J" }
         lines = new
