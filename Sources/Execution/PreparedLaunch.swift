@@ -109,6 +109,8 @@ package struct PreparedLaunch: Sendable {
     /// The project's folder inside its repository.
     private var subdirectory: RelativePath {
         let base = checkout.git?.folder ?? source?.workTree ?? checkout.root
+        // Asked for each step of a pipeline, and nearly always so; taking a prefix off is dear.
+        if base == checkout.root { return .root }
         guard let base = resolvedPath(base), var rest = resolvedPath(checkout.root), rest.removePrefix(base) else {
             return .root
         }
