@@ -97,6 +97,15 @@ package final class JobFollower: Sendable {
                     break
                 }
             }
+            // Of a short job the watch may have told the end before anything else: its pods are asked for what nobody has read yet.
+            if followed.isEmpty, case .ended? = conclusion?.end {
+                for pod in await startedPods() {
+                    guard let main = pod.main else { continue }
+                    let container = "\(pod.id)/\(main.name)/\(main.restarts)"
+                    followed.insert(container)
+                    logs.addTask { await self.passOnLog(of: pod, container: main.name, key: container) }
+                }
+            }
             // What was under way is waited for; a log that cannot be had any more ends by itself.
             state.withLock { state in
                 for container in followed { state.endedContainers.insert(container) }
@@ -104,6 +113,13 @@ package final class JobFollower: Sendable {
             await logs.waitForAll()
             return conclusion?.end ?? .lost(reason: "nobody follows the job any more")
         }
+    }
+
+    /// The job's pods whose command has been started; none when they have been taken away.
+    private func startedPods() async -> [PodState] {
+        let selector = "labelSelector=\(percentEncoded("\(ObjectLabel.job)=\(name)"))"
+        let answer = try? await persistently { try await self.cluster.get("\(self.paths.pods)?\(selector)") }
+        return (answer?["items"]?.array ?? []).compactMap(PodState.init).filter { $0.main?.phase.hasStarted == true }
     }
 
     private func conclude(_ view: JobView, _ progress: inout Progress) async -> (JobEnd, PodState?)? {
@@ -375,6 +391,7 @@ package final class JobFollower: Sendable {
         }
         let before = watch.interruptions
         var connections = 0
+        var emptyAnswers = 0
         var pause = settings.pause
         var deadline: ContinuousClock.Instant?
         while true {
@@ -385,8 +402,13 @@ package final class JobFollower: Sendable {
                 connections += 1
                 try await cluster.stream(path(follows: !hadEnded || connections == 1), receive: receive)
                 pause = settings.pause
-                // A node that has just started a container may answer nothing at first.
-                if hadEnded, connections > 1 || hasReceived.load(ordering: .relaxed) { break }
+                if hadEnded {
+                    // A node may answer with nothing for a moment after a short command, which is no proof that nothing was written.
+                    emptyAnswers += 1
+                    if hasReceived.load(ordering: .relaxed) || emptyAnswers > 3 { break }
+                    await sleepOrNot(settings.pause * (2 * emptyAnswers - 1))
+                    continue
+                }
                 // The end of the stream is the end of the log, if the container has ended and no connection was lost meanwhile.
                 if await hasEnded(key, within: .seconds(3)), connections == 1, watch.interruptions == before,
                     hasReceived.load(ordering: .relaxed)
