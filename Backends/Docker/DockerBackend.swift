@@ -211,7 +211,12 @@ package struct DockerBackend: Backend {
             return .neverSubmitted
         case .exited where !state.wasToldToEnd, .dead where !state.wasToldToEnd:
             // It came to its own end while nobody looked: that counts, and is not repeated.
-            let logs = try await client.follow(state.id, output: OutputHandling(receive: job.output.receive))
+            let known = KnownOutput(of: job)
+            let logs = try await client.follow(
+                state.id,
+                output: OutputHandling { stream, bytes in
+                    known.skipping { job.output.receive(stream, $0) }(bytes)
+                })
             _ = await logs.wait()
             let end = JobEnd(state, wallTime: .zero, memoryLimit: job.resources.memory)
             try await client.remove(state.id)

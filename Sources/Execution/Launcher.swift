@@ -2,7 +2,7 @@ import Diagnostics
 import Environments
 import Processes
 import Projects
-import Tracking
+package import Tracking
 
 /// Starts everything that is ever started: one request in, one recorded run out.
 ///
@@ -33,9 +33,39 @@ package struct Launcher: Sendable {
         services.observe(.created(run, isNew: prepared.request.runID == nil))
 
         async let abandoned: Void = reportAbandonedRuns(in: store)
-        var outcome = await execute(prepared, record: record, control: control)
+        let outcome = await execute(prepared, record: record, control: control, .anew)
         await abandoned
-        if let conclude = prepared.request.conclude { outcome = await conclude(run, outcome) }
+        return try await end(outcome, prepared, record)
+    }
+
+    /// Finds the job of a run again whose runner died, and follows it to its end; one that was never submitted is submitted now.
+    ///
+    /// - Parameter handle: what the dead runner recorded of the job, if it lived long enough.
+    /// - Throws: when the run cannot be taken over. Failures after that are in the result.
+    package func reattach(
+        _ prepared: PreparedLaunch, run: RunInfo, handle: String?, control: RunControl = RunControl()
+    ) async throws -> RunResult {
+        let store = try await services.store()
+        let runner = Tag(WellKnownTag.runner, services.runner.description)
+        let taken = try await store.updateRun(
+            RunUpdate(runID: run.runID, status: .running, tags: prepared.request.tags + [runner]))
+        let record = RunRecord(info: taken, store: store)
+        services.observe(.created(taken, isNew: false))
+        let outcome = await execute(prepared, record: record, control: control, .again(handle: handle))
+        return try await end(outcome, prepared, record)
+    }
+
+    /// How a job comes to be followed.
+    private enum Beginning {
+        case anew
+        case again(handle: String?)
+    }
+
+    private func end(
+        _ outcome: RunOutcome, _ prepared: PreparedLaunch, _ record: RunRecord
+    ) async throws -> RunResult {
+        var outcome = outcome
+        if let conclude = prepared.request.conclude { outcome = await conclude(record.info, outcome) }
         // The end is recorded even if this task has been cancelled: an unstructured task is not.
         let ended = try await Task { try await record.end(outcome, at: currentTimeMilliseconds()) }.value
         let result = RunResult(run: ended, status: ended.status, outcome: outcome)
@@ -101,7 +131,7 @@ package struct Launcher: Sendable {
 
     /// Does everything between the run's creation and its end; never throws, because the run must be ended.
     private func execute(
-        _ prepared: PreparedLaunch, record: RunRecord, control: RunControl
+        _ prepared: PreparedLaunch, record: RunRecord, control: RunControl, _ beginning: Beginning
     ) async -> RunOutcome {
         let log: RunLog
         do {
@@ -114,11 +144,16 @@ package struct Launcher: Sendable {
         do {
             let job = try await makeJob(prepared, record: record, log: log)
             defer { withExtendedLifetime(job.heldUntilEnd) {} }
-            outcome = try await runJob(job.job, prepared, record: record, control: control)
+            outcome = try await runJob(job.job, prepared, record: record, control: control, beginning)
         } catch is CancellationError {
             outcome = RunOutcome(status: .killed, kind: .stopped, reason: "stopped before the command was started")
         } catch {
-            outcome = RunOutcome(status: .failed, kind: .launch, reason: reasonText(error))
+            var reason = reasonText(error)
+            if case .again = beginning {
+                reason =
+                    "its job could not be found again, and may still run in '\(prepared.request.backend)': \(reason)"
+            }
+            outcome = RunOutcome(status: .failed, kind: .launch, reason: reason)
             services.observe(.progressEnded)
             for diagnostic in (error as? any ExplainedError)?.diagnostics ?? [Diagnostic(.error, "\(error)")] {
                 services.observe(.warning(diagnostic))
@@ -128,7 +163,8 @@ package struct Launcher: Sendable {
     }
 
     private func runJob(
-        _ job: Job, _ prepared: PreparedLaunch, record: RunRecord, control: RunControl
+        _ job: Job, _ prepared: PreparedLaunch, record: RunRecord, control: RunControl,
+        _ beginning: Beginning
     ) async throws -> RunOutcome {
         let tracking = try await services.childTracking.open(for: prepared.backend.trackingReach())
         var job = job
@@ -137,10 +173,20 @@ package struct Launcher: Sendable {
         job.ownVariables.merge(tracking.variables) { _, new in new }
         let end: JobEnd
         do {
-            try Task.checkCancellation()
-            services.observe(.starting(command: prepared.commandPreview ?? job.command))
-            let submitted = try await prepared.backend.submit(job)
-            end = try await follow(submitted, record: record, grace: prepared.request.grace, control: control)
+            var found = Reattachment.neverSubmitted
+            if case .again(let handle) = beginning { found = try await prepared.backend.reattach(job, handle: handle) }
+            switch found {
+            case .neverSubmitted:
+                try Task.checkCancellation()
+                services.observe(.starting(command: prepared.commandPreview ?? job.command))
+                let submitted = try await prepared.backend.submit(job)
+                end = try await follow(submitted, record: record, grace: prepared.request.grace, control: control)
+            case .running(let running):
+                services.observe(.starting(command: prepared.commandPreview ?? job.command))
+                end = try await follow(running, record: record, grace: prepared.request.grace, control: control)
+            case .ended(let known): end = known
+            case .gone(let reason): end = .lost(reason: reason)
+            }
         } catch {
             await tracking.close()
             throw error

@@ -31,6 +31,9 @@ package enum WellKnownTag {
     package static let failureKind = "swiftflow.reason"
     /// Ours: what finds a submitted job again after its runner died.
     package static let jobHandle = "swiftflow.handle"
+
+    /// Ours, on the run of a pipeline's step: the deterministic name of the attempt in its backend.
+    package static let launch = "swiftflow.launch"
 }
 
 /// Values of the tag `mlflow.source.type`.

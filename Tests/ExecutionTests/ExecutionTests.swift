@@ -198,6 +198,62 @@ import Tracking
         #expect(try await store.run(id: abandoned.info.runID).info.status == .failed)
         #expect(try await store.run(id: remote.info.runID).info.status == .running)
     }
+
+    /// A run as a dead runner leaves it.
+    private func abandoned(_ backend: String, _ tags: [Tracking.Tag] = []) async throws -> RunInfo {
+        var gone = ProcessIdentity.current
+        gone.startTime += 1
+        let fixed = [Tag(WellKnownTag.runner, gone.description), Tag(WellKnownTag.projectBackend, backend)]
+        return try await store.createRun(RunCreation(experimentID: "0", startTime: 1, tags: fixed + tags)).info
+    }
+
+    @Test func `X-06 a dead runner's job elsewhere is named, and a pipeline's is left to its resume`() async throws {
+        let alone = try await abandoned("kubernetes", [Tag(WellKnownTag.jobHandle, "ns/job-7/uid")])
+        let step = try await abandoned("kubernetes", [Tag(WellKnownTag.launch, "sf-12345678-12345678-1")])
+        let local = try await abandoned("local", [Tag(WellKnownTag.launch, "sf-12345678-12345678-2")])
+        _ = try await endAbandonedRuns(in: store)
+        let reason = try await store.run(id: alone.runID).data.tag(WellKnownTag.failureReason)
+        #expect(reason?.contains("'ns/job-7/uid' may still run in 'kubernetes'") == true)
+        #expect(try await store.run(id: step.runID).info.status == .running)
+        #expect(try await store.run(id: local.runID).info.status == .failed)
+    }
+
+    @Test(arguments: Remains.allCases)
+    func `jobs of a dead runner are found again and none runs twice`(remains: Remains) async throws {
+        let end = end(0)
+        let backend = ScriptedBackend(remains: remains) { _ in end }
+        let launcher = launcher(backend)
+        for number in 1...10 {
+            let run = try await abandoned("scripted")
+            var request = request()
+            request.jobName = "job-\(number)"
+            request.tags = [Tag("swiftflow.epoch", "2")]
+            let result = try await launcher.reattach(
+                try await launcher.prepare(request), run: run, handle: remains == .nothing ? nil : "handle")
+            let recorded = try await store.run(id: run.runID)
+            #expect(result.run.runID == run.runID)
+            #expect(recorded.info.status == (remains == .gone || remains == .silent ? .failed : .finished))
+            #expect(recorded.data.tag("swiftflow.epoch") == "2")
+            #expect(recorded.data.tag(WellKnownTag.runner) == nil)
+            let kind: String? =
+                switch remains {
+                case .gone: "lost"
+                case .silent: "launch"
+                case .running, .ended, .nothing: nil
+                }
+            #expect(recorded.data.tag(WellKnownTag.failureKind) == kind)
+        }
+        // Only what was never submitted is submitted, once and under the same name.
+        #expect(backend.jobs.map(\.name) == (remains == .nothing ? (1...10).map { "job-\($0)" } : []))
+        #expect(try await store.searchRuns(RunSearch(experimentIDs: ["0"])).elements.count == 10)
+    }
+}
+
+/// What is left of a job whose runner died.
+enum Remains: CaseIterable {
+    case running, ended, nothing, gone
+    /// The backend does not answer.
+    case silent
 }
 
 /// Ends jobs as its script says, when the script says.
@@ -208,17 +264,31 @@ private final class ScriptedBackend: Backend {
     private let state = Mutex<(jobs: [Job], isCancelled: Bool)>(([], false))
 
     private let handle: String?
+    private let remains: Remains
 
     init(
-        waitsForCancel: Bool = false, handle: String? = nil, _ script: @escaping @Sendable (Job) async throws -> JobEnd
+        waitsForCancel: Bool = false, handle: String? = nil, remains: Remains = .gone,
+        _ script: @escaping @Sendable (Job) async throws -> JobEnd
     ) {
         self.handle = handle
+        self.remains = remains
         self.waitsForCancel = waitsForCancel
         self.script = script
     }
 
     var jobs: [Job] { state.withLock { $0.jobs } }
     var wasCancelled: Bool { state.withLock { $0.isCancelled } }
+
+    func reattach(_ job: Job, handle: String?) async throws -> Reattachment {
+        switch remains {
+        case .running:
+            return .running(ScriptedJob(handle: handle, end: try await script(job), cancelled: nil, onCancel: {}))
+        case .ended: return .ended(try await script(job))
+        case .nothing: return .neverSubmitted
+        case .gone: return .gone(reason: "it was deleted")
+        case .silent: throw InvalidInput("the cluster does not answer")
+        }
+    }
 
     func submit(_ job: Job) async throws -> any SubmittedJob {
         let end = try await script(job)

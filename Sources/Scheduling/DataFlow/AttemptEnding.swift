@@ -26,7 +26,7 @@ final class AttemptEnding: Sendable {
         self.artifacts = artifacts
         self.control = control
         self.store = store
-        startTime = currentTimeMilliseconds()
+        startTime = attempt.startTime ?? currentTimeMilliseconds()
     }
 
     var outputs: [String: OutputValue] { kept.withLock { $0 } }

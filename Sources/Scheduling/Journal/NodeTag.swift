@@ -26,7 +26,7 @@ package enum NodeTag {
     package static let attempt = "swiftflow.attempt"
     package static let state = "swiftflow.state"
     /// The deterministic name of the attempt in its backend.
-    package static let launch = "swiftflow.launch"
+    package static let launch = WellKnownTag.launch
     /// Which of the pipeline's runners started it: 1 for the first, one more for each resume.
     package static let epoch = "swiftflow.epoch"
     package static let cacheKey = "swiftflow.cache_key"

@@ -69,12 +69,39 @@ package final class LauncherStepRunner: StepRunner {
         }
     }
 
-    package func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> Adoption {
-        // Local processes end with their runner.
-        .gone(reason: "its runner died, and its processes with it")
+    package func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> StepResult {
+        do {
+            var result = try await launch(attempt, control, again: run)
+            // What could not be asked for may still run: a second one beside it would be worse than none.
+            result.mayRetry = result.failure?.reason != .launch
+            return result
+        } catch {
+            let reason = "its job could not be found again, and may still run: \(messages(of: error))"
+            return await recordUnfound(attempt, run.info, NodeFailure(.launch, reason))
+        }
     }
 
-    private func launch(_ attempt: StepAttempt, _ control: StepControl) async throws -> StepResult {
+    private func recordUnfound(_ attempt: StepAttempt, _ run: RunInfo, _ failure: NodeFailure) async -> StepResult {
+        var result = StepResult(run: run, failure: failure, endTime: currentTimeMilliseconds())
+        result.mayRetry = false
+        do {
+            result.run = try await services.store().updateRun(
+                RunUpdate(
+                    runID: run.runID, status: .failed, endTime: result.endTime,
+                    tags: [
+                        Tag(NodeTag.state, NodeState.failed.rawValue),
+                        Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
+                        Tag(WellKnownTag.failureKind, failure.reason.rawValue),
+                    ], removedTags: [WellKnownTag.runner]))
+        } catch {
+            attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
+        }
+        return result
+    }
+
+    private func launch(
+        _ attempt: StepAttempt, _ control: StepControl, again known: Run? = nil
+    ) async throws -> StepResult {
         let ending = AttemptEnding(
             attempt, artifacts: artifacts, control: control, store: services.store)
         let loaded = try await project(of: attempt)
@@ -99,7 +126,13 @@ package final class LauncherStepRunner: StepRunner {
         let launcher = Launcher(services: services)
         let prepared = try await launcher.prepare(request, in: loaded, entryPoint: try entryPoint(of: attempt))
         try makePlaces(attempt)
-        let result = try await launcher.run(prepared, control: control.control)
+        let result: RunResult
+        if let known {
+            result = try await launcher.reattach(
+                prepared, run: known.info, handle: known.data.tag(WellKnownTag.jobHandle), control: control.control)
+        } else {
+            result = try await launcher.run(prepared, control: control.control)
+        }
         return StepResult(
             run: result.run, failure: failure(of: result), end: result.outcome.end,
             outputs: result.isSuccess ? ending.outputs : [:], endTime: result.run.endTime)

@@ -14,11 +14,19 @@ extension PipelineRun {
         let control = StepControl()
         records[node].control = control
         records[node].run = nil
-        let attempt = makeAttempt(node, resolved, devices: devices)
+        let adopted = records[node].adopted
+        records[node].adopted = nil
+        var attempt = makeAttempt(node, resolved, devices: devices)
+        attempt.startTime = adopted?.info.startTime
         pending.begin()
         let runner = services.runner
-        let task = Task {
-            let result = await runner.run(attempt, control: control)
+        let task = Task { [attempt] in
+            let result =
+                if let adopted {
+                    await runner.adopt(attempt, run: adopted, control: control)
+                } else {
+                    await runner.run(attempt, control: control)
+                }
             await self.ended(node, result)
             self.pending.end()
         }
@@ -134,7 +142,7 @@ extension PipelineRun {
         // A process may end before anybody said that it began.
         if state.state == .starting, result.run != nil, result.failure?.reason != .launch { post(.launched(node)) }
         if let failure = result.failure {
-            post(.ended(node, .failed(failure, mayRetry: mayRetry(node, failure))))
+            post(.ended(node, .failed(failure, mayRetry: result.mayRetry && mayRetry(node, failure))))
         } else {
             post(.ended(node, .succeeded))
         }

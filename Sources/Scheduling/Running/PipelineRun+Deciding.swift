@@ -65,6 +65,7 @@ extension PipelineRun {
         if let journal = records[node].journal {
             records[node].journal = nil
             if recall(node, journal) { return }
+            adoptLive(node, journal)
         }
         let step = plan.steps[machine.nodes[node].step]
         let planned = records[node].plan
@@ -78,6 +79,11 @@ extension PipelineRun {
             let resolved = try plan.resolve(planned, in: scope)
             records[node].resolved = resolved
             let request = try machine.pool.request(amounts(of: resolved, step))
+            if let adopted = records[node].adopted {
+                let age = services.clock.now() - adopted.info.startTime
+                let timeout = resolved.timeout.map { max(0, $0.milliseconds - max(0, age)) }
+                return post(.examined(node, .adopt(request, timeout: timeout)))
+            }
             let examination = StateMachine.Examination.run(
                 request, timeout: resolved.timeout?.milliseconds, notBefore: notBefore(node, resolved),
                 retry: RetryPolicy(resolved.retry))

@@ -46,9 +46,13 @@ extension PipelineRun {
     }
 
     /// The local processes of a dead runner died with it; their runs are ended here, so that none is RUNNING that does not run.
+    ///
+    /// Jobs elsewhere may have outlived it: they are looked for when their node's turn comes.
     private static func endLostAttempts(_ journal: inout Journal, _ services: PipelineServices) async throws {
         for (id, node) in journal.nodes {
             for (index, attempt) in node.attempts.enumerated() where !attempt.run.info.status.isTerminal {
+                let backend = attempt.run.data.tag(WellKnownTag.projectBackend) ?? "local"
+                if backend != "local", index == node.attempts.count - 1 { continue }
                 let ended = try await services.store.updateRun(
                     RunUpdate(
                         runID: attempt.run.info.runID, status: .failed, endTime: services.clock.now(),
@@ -85,6 +89,14 @@ extension PipelineRun {
         if !success.outputs.isEmpty { artifactFolders[run.info.runID] = services.artifacts.folder(of: run.info) }
         post(.examined(node, .done(records[node].cachedFrom == nil ? .succeeded : .cached)))
         return true
+    }
+
+    /// The attempt that a dead runner left at work goes on under its own number and run.
+    func adoptLive(_ node: Int, _ journal: JournalNode) {
+        guard let last = journal.attempts.last, !last.run.info.status.isTerminal else { return }
+        records[node].adopted = last.run
+        records[node].earlierAttempts = last.number - 1
+        records[node].previousRunID = journal.attempts.dropLast().last?.run.info.runID
     }
 
     /// A search that has been made is not made again: the same runs are what it found.

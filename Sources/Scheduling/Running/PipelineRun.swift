@@ -27,6 +27,8 @@ package actor PipelineRun {
         var processorSeconds: Double?
         var peakMemory: Int64?
         var cacheKey: CacheKey?
+        /// The live attempt of a dead runner, on a backend whose jobs outlive it.
+        var adopted: Run?
         /// The delay that an earlier runner was waiting for when it died.
         var delay: Delay?
 

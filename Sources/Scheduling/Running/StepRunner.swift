@@ -16,7 +16,9 @@ package protocol StepRunner: Sendable {
     func run(_ attempt: StepAttempt, control: StepControl) async -> StepResult
 
     /// Finds an attempt again that a runner which died had started, and follows it to its end.
-    func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> Adoption
+    ///
+    /// One that its backend has never heard of is started, with the same run.
+    func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> StepResult
 
     /// Everything the result of an attempt depends on; nil when that cannot be told, so that nothing is reused.
     func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs?
@@ -27,14 +29,6 @@ package protocol StepRunner: Sendable {
 
 extension StepRunner {
     package func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs? { nil }
-}
-
-/// What became of an attempt whose runner died.
-package enum Adoption: Sendable {
-    case ended(StepResult)
-    /// The backend has never heard of it, so the same attempt can be made with the same run.
-    case neverLaunched
-    case gone(reason: String)
 }
 
 /// One attempt of a node with everything evaluated.
@@ -56,6 +50,8 @@ package struct StepAttempt: Sendable {
     package var runID: String?
     /// When it could have started.
     package var readySince: Milliseconds
+    /// When an earlier runner started it; nil when it starts now.
+    package var startTime: Milliseconds?
     /// Where `${{ outputs.NAME }}` is, by name.
     package var places: [String: FilePath] = [:]
     /// Where the file `$SWIFTFLOW_OUTPUT` is.
@@ -90,6 +86,8 @@ package struct StepResult: Sendable {
     package var endTime: Milliseconds?
     /// What a `search` found.
     package var found: [Run]?
+    /// Whether another attempt is safe; not where this one may still be running.
+    package var mayRetry = true
 
     package init(
         run: RunInfo?, failure: NodeFailure? = nil, end: ProcessEnd? = nil, outputs: [String: OutputValue] = [:],

@@ -1,12 +1,10 @@
-import Execution
-import Files
 import Synchronization
 import SystemPackage
 
 /// What a runner that died had kept of a job's log already.
 ///
 /// Whoever follows the job again gets its log from the beginning; what is in the run's log file is not passed on a second time.
-final class KnownOutput: Sendable {
+package final class KnownOutput: Sendable {
     private struct State {
         var file: FileDescriptor?
         var offset: Int64 = 0
@@ -14,7 +12,7 @@ final class KnownOutput: Sendable {
 
     private let state: Mutex<State>
 
-    init(of job: Job) {
+    package init(of job: Job) {
         let path = job.artifactFolder.map { $0.appending(RunLog.artifactPath) }
         state = Mutex(State(file: path.flatMap { try? FileDescriptor.open($0, .readOnly) }))
     }
@@ -24,7 +22,7 @@ final class KnownOutput: Sendable {
     }
 
     /// Passes on what comes after the part that is known.
-    func skipping(_ output: @escaping @Sendable (RawSpan) -> Void) -> @Sendable (RawSpan) -> Void {
+    package func skipping(_ output: @escaping @Sendable (RawSpan) -> Void) -> @Sendable (RawSpan) -> Void {
         { bytes in
             let known = self.state.withLock { Self.known(bytes, &$0) }
             if known < bytes.byteCount { output(bytes.extracting(known..<bytes.byteCount)) }
