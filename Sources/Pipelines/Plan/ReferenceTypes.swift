@@ -10,7 +10,6 @@ struct Contexts: OptionSet {
     static let attempt = Contexts(rawValue: 4)
     /// The attempt's own places for outputs.
     static let outputs = Contexts(rawValue: 8)
-    static let run = Contexts(rawValue: 16)
     /// `pipeline.run_id` and `pipeline.experiment_id`.
     static let pipelineRun = Contexts(rawValue: 32)
     static let secrets = Contexts(rawValue: 64)
@@ -18,7 +17,7 @@ struct Contexts: OptionSet {
     static let ending = Contexts(rawValue: 128)
 
     /// What is known when an attempt is about to start.
-    static let anAttempt: Contexts = [.steps, .matrix, .attempt, .run, .pipelineRun]
+    static let anAttempt: Contexts = [.steps, .matrix, .attempt, .pipelineRun]
 }
 
 /// The types of what a pipeline's expressions refer to, and why a reference is not possible.
@@ -43,8 +42,11 @@ struct ReferenceTypes: TypeScope {
         case .step(let reference): return stepType(reference)
         case .output(let name): return outputType(name)
         case .run(let field):
-            return contexts.contains(.run)
-                ? .success(.string) : refuse("run.\(field)", "known only while the step runs")
+            // Values are evaluated before the run is made, since they are recorded with it.
+            return .failure(
+                ReferenceProblem(
+                    "P043", "'run.\(field)' cannot be used here: the run is made once the step's values are known",
+                    remedy: "read the variable MLFLOW_RUN_ID in the code", at: .whole))
         case .pipeline(let field):
             if field == "name" { return .success(.string) }
             guard contexts.contains(.pipelineRun) else { return refuse("pipeline.\(field)", "not known yet") }

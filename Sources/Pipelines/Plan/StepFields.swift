@@ -44,7 +44,7 @@ extension Step {
         case .command: break
         case .pipeline(let place): add(place, "'pipeline'", .text, aCell)
         case .register(let registration):
-            let contexts: Contexts = [.steps, .matrix, .run, .pipelineRun]
+            let contexts: Contexts = [.steps, .matrix, .pipelineRun]
             add(registration.model, "'model'", .value, contexts)
             add(registration.name, "'name'", .text, contexts)
             add(registration.alias, "'alias'", .text, contexts)
@@ -130,7 +130,7 @@ extension Pipeline {
         for limit in limits { add(limit.value, "'\(limit.name)' in 'limits'", .amount) }
         for tag in tags { add(tag.value, "'\(tag.name)' in 'tags'", .text) }
         for variable in environment {
-            add(variable.value, "'\(variable.name)' in 'env'", .text, [.attempt, .run, .pipelineRun, .secrets])
+            add(variable.value, "'\(variable.name)' in 'env'", .text, [.attempt, .pipelineRun, .secrets])
         }
         for output in outputs { add(output.value, "'\(output.name)' in 'outputs'", .value, [.steps, .pipelineRun]) }
         return fields
