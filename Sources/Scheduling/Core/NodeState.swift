@@ -51,6 +51,8 @@ package struct NodeFailure: Error, Sendable, Hashable {
     /// For people: what happened.
     package var message: String
     package var exitCode: Int32?
+    /// Whether the attempt may still be at work somewhere, so that none may be started beside it.
+    package var mayStillRun = false
 
     package init(_ reason: FailureReason, _ message: String, exitCode: Int32? = nil) {
         self.reason = reason

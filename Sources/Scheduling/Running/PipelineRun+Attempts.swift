@@ -141,8 +141,9 @@ extension PipelineRun {
         if let found = result.found { take(found, by: name) }
         // A process may end before anybody said that it began.
         if state.state == .starting, result.run != nil, result.failure?.reason != .launch { post(.launched(node)) }
-        if let failure = result.failure {
-            post(.ended(node, .failed(failure, mayRetry: result.mayRetry && mayRetry(node, failure))))
+        if var failure = result.failure {
+            failure.mayStillRun = !result.mayRetry
+            post(.ended(node, .failed(failure, mayRetry: mayRetry(node, failure))))
         } else {
             post(.ended(node, .succeeded))
         }
