@@ -84,8 +84,19 @@ extension StandardServices {
         let (plan, planFindings) = Plan.make(
             pipeline, source: bytes, request: planRequest, surroundings: surroundings)
         guard let plan else { throw InvalidInput(planFindings) }
+        let nested = plan.steps.filter(\.isIncluded).compactMap { nestedPipelineError($0.step) }
+        guard nested.isEmpty else { throw InvalidInput(nested) }
         (findings + planFindings).filter { $0.severity == .warning }.forEach(report)
         return PreparedPipeline(plan: plan, options: options(for: plan, source, request))
+    }
+
+    /// Sub-pipelines can be planned and drawn, not yet run: said before anything starts, not after hours of other steps.
+    private func nestedPipelineError(_ step: Step) -> Diagnostic? {
+        guard case .pipeline(let template) = step.action else { return nil }
+        return Diagnostic(
+            .error, code: "P001", at: template.location,
+            "step '\(step.name)' is a pipeline of its own, which this version cannot run",
+            remedy: "write its steps into this file, or run it by itself")
     }
 
     private static var pipelineFileLimit: Int { 16 << 20 }

@@ -81,7 +81,7 @@ package struct PlanForecast: Sendable {
         }
         if step.fanOut.isDynamic { return Finding(.run, "its cells are known once other steps are done") }
         if let node, let finding = lookUp(step, node) { return finding }
-        return Finding(.run, "no run of an equal step is known")
+        return Finding(.run, "or reused, if an equal run is in the store")
     }
 
     /// Whether anything would run.
