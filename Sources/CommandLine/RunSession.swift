@@ -92,6 +92,11 @@ struct RunSession {
     }
 
     func showPlan() async throws {
+        guard !PipelineSource.isPipelineFile(request.uri, in: request.workingDirectory) else {
+            throw UsageError(
+                "'\(request.uri)' is a pipeline, and --dry-run shows a single run",
+                remedy: "see what it would run with 'swiftflow plan \(request.uri)'")
+        }
         let launcher = services.launcher(
             receiveOutput: { _, _ in },
             observe: { event in

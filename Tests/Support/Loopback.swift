@@ -2,10 +2,16 @@ import Glibc
 import Synchronization
 
 /// A port nobody listens on just now.
+///
+/// It lies below those the system hands out by itself, so that none of the many servers that ask for any port takes it while the program it is
+/// meant for still loads.
 package func freePort() throws -> Int {
-    let listener = try LoopbackListener()
-    defer { listener.close() }
-    return listener.port
+    for _ in 0..<100 {
+        guard let listener = try? LoopbackListener(port: Int.random(in: 12_000..<32_000)) else { continue }
+        defer { listener.close() }
+        return listener.port
+    }
+    throw FixtureFailure("no port is free")
 }
 
 /// Whether somebody listens on a port of 127.0.0.1.
@@ -29,11 +35,17 @@ package final class LoopbackListener: Sendable {
     package let descriptor: Int32
     package let port: Int
 
-    package init() throws {
+    /// - Parameter port: 0 for any.
+    package init(port wanted: Int = 0) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let descriptor = descriptor
-        let bound = unsafe withLoopbackAddress(port: 0) { address, length in unsafe bind(descriptor, address, length) }
-        guard bound == 0, listen(descriptor, 64) == 0 else { throw FixtureFailure("cannot listen on loopback") }
+        let bound = unsafe withLoopbackAddress(port: wanted) { address, length in
+            unsafe bind(descriptor, address, length)
+        }
+        guard bound == 0, listen(descriptor, 64) == 0 else {
+            Glibc.close(descriptor)
+            throw FixtureFailure("cannot listen on loopback")
+        }
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         // The structure is large enough for the address of a socket of this family.
