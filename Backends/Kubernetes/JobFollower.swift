@@ -405,7 +405,7 @@ package final class JobFollower: Sendable {
                 if hadEnded {
                     // A node may answer with nothing for a moment after a short command, which is no proof that nothing was written.
                     emptyAnswers += 1
-                    if hasReceived.load(ordering: .relaxed) || emptyAnswers > 3 { break }
+                    if hasReceived.load(ordering: .relaxed) || emptyAnswers > 5 { break }
                     await sleepOrNot(settings.pause * (2 * emptyAnswers - 1))
                     continue
                 }
