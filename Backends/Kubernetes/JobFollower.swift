@@ -431,6 +431,7 @@ package final class JobFollower: Sendable {
             await sleepOrNot(pause)
             pause = min(pause * 2, settings.longestPause)
         }
+        if !hasReceived.load(ordering: .relaxed) { note("the cluster has no output of it") }
         reader.withLock { $0.finish { unsafe $0.withUnsafeBytes { unsafe self.output($0.bytes) } } }
     }
 
