@@ -53,6 +53,9 @@ package final class JobFollower: Sendable {
         self.report = report
     }
 
+    /// The query that finds the job's pods.
+    private var podSelector: String { "labelSelector=\(percentEncoded("\(ObjectLabel.job)=\(name)"))" }
+
     private func note(_ text: String) { report(.note("job '\(name)': \(text)")) }
 
     private func warn(_ text: String) {
@@ -80,7 +83,7 @@ package final class JobFollower: Sendable {
                 }
                 for pod in view.pods {
                     guard let main = pod.main, main.phase.hasStarted else { continue }
-                    let container = "\(pod.id)/\(main.name)/\(main.restarts)"
+                    let container = pod.key(of: main)
                     if main.phase.termination != nil || pod.isOver {
                         _ = state.withLock { $0.endedContainers.insert(container) }
                     }
@@ -90,7 +93,7 @@ package final class JobFollower: Sendable {
                 }
                 for pod in view.deletedPods {
                     guard let main = pod.main else { continue }
-                    _ = state.withLock { $0.endedContainers.insert("\(pod.id)/\(main.name)/\(main.restarts)") }
+                    _ = state.withLock { $0.endedContainers.insert(pod.key(of: main)) }
                 }
                 if let found = await conclude(view, &progress) {
                     conclusion = found
@@ -101,7 +104,7 @@ package final class JobFollower: Sendable {
             if followed.isEmpty, case .ended? = conclusion?.end {
                 for pod in await startedPods() {
                     guard let main = pod.main else { continue }
-                    let container = "\(pod.id)/\(main.name)/\(main.restarts)"
+                    let container = pod.key(of: main)
                     followed.insert(container)
                     logs.addTask { await self.passOnLog(of: pod, container: main.name, key: container) }
                 }
@@ -117,8 +120,7 @@ package final class JobFollower: Sendable {
 
     /// The job's pods whose command has been started; none when they have been taken away.
     private func startedPods() async -> [PodState] {
-        let selector = "labelSelector=\(percentEncoded("\(ObjectLabel.job)=\(name)"))"
-        let answer = try? await persistently { try await self.cluster.get("\(self.paths.pods)?\(selector)") }
+        let answer = try? await persistently { try await self.cluster.get("\(self.paths.pods)?\(self.podSelector)") }
         return (answer?["items"]?.array ?? []).compactMap(PodState.init).filter { $0.main?.phase.hasStarted == true }
     }
 
@@ -313,7 +315,6 @@ package final class JobFollower: Sendable {
         // At least a second: with none, the cluster forgets a pod before it has ended.
         let seconds = max(1, grace.components.seconds + (grace.components.attoseconds > 0 ? 1 : 0))
         let deadline = ContinuousClock.now + .seconds(seconds) + .seconds(90)
-        let selector = "labelSelector=\(percentEncoded("\(ObjectLabel.job)=\(name)"))"
         do {
             try await persistently(until: deadline) {
                 // The pods stay for now: taken along by the job they would have the grace of their template, and a pod's grace cannot be
@@ -324,7 +325,8 @@ package final class JobFollower: Sendable {
                 }
             }
             try await persistently(until: deadline) {
-                try await self.cluster.delete("\(self.paths.pods)?\(selector)", options: deletion(grace: seconds))
+                try await self.cluster.delete(
+                    "\(self.paths.pods)?\(self.podSelector)", options: deletion(grace: seconds))
             }
             if hasConfigMap {
                 try await persistently(until: deadline) {
@@ -335,7 +337,7 @@ package final class JobFollower: Sendable {
             }
             while ContinuousClock.now < deadline {
                 let answer = try await persistently(until: deadline) {
-                    try await self.cluster.get("\(self.paths.pods)?\(selector)")
+                    try await self.cluster.get("\(self.paths.pods)?\(self.podSelector)")
                 }
                 // The object of a pod whose containers have ended may stay for a while; nothing of the job runs any more.
                 let pods = (answer["items"]?.array ?? []).compactMap(PodState.init)
@@ -457,6 +459,9 @@ extension PodState {
 
     /// Whether a container beside the command's still runs, which keeps the pod, and what it was given, for nothing.
     var hasOthersRunning: Bool { !isOver && containers.dropFirst().contains { $0.phase == .running } }
+
+    /// What tells a start of a container from every other one.
+    fileprivate func key(of container: Container) -> String { "\(id)/\(container.name)/\(container.restarts)" }
 
     /// Whether every container has ended.
     var isOver: Bool { phase == "Succeeded" || phase == "Failed" }
