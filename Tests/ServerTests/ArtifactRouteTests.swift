@@ -215,6 +215,11 @@ struct ArtifactRouteTests {
                 #expect(response.headers[.xContentTypeOptions] == "nosniff")
                 #expect(response.headers[.contentSecurityPolicy] == "sandbox; default-src 'none'")
             }
+            let nothing = try await client.call(
+                .post, "/ajax-api/2.0/mlflow/upload-artifact?run_uuid=\(runID)&path=none", "",
+                headers: [.contentLength: "0"])
+            #expect(nothing.status == 400 && nothing.text.contains("Request must specify data."))
+            #expect(try await client.call(.get, "/get-artifact?run_id=\(runID)&path=none").status == 404)
             let large = try await client.execute(
                 uri: "/ajax-api/2.0/mlflow/upload-artifact?run_uuid=\(runID)&path=large", method: .post,
                 body: ByteBuffer(repeating: 1, count: (10 << 20) + 1)

@@ -91,7 +91,7 @@ struct ArtifactRoutes: RouteProvider {
 
     @Sendable private func uploadRunArtifact(_ request: APIRequest) async throws -> Response {
         let message = RequestMessage(try Query.fields(request.request.uri.query ?? ""), isQuery: true)
-        // The web pages show these two sentences.
+        // The web pages show these sentences.
         guard let runID = try message.nonEmptyString("run_uuid") else {
             throw APIError.invalidParameter("Request must specify run_uuid.")
         }
@@ -99,6 +99,9 @@ struct ArtifactRoutes: RouteProvider {
             throw APIError.invalidParameter("Request must specify path.")
         }
         let path = try RelativePath.artifact(text)
+        guard request.request.headers[.contentLength] != "0" else {
+            throw APIError.invalidParameter("Request must specify data.")
+        }
         try Validation.runID(runID)
         let run = try await stores.tracking.run(id: runID)
         guard run.info.lifecycleStage == .active else {

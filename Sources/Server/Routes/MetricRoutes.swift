@@ -30,7 +30,8 @@ struct MetricRoutes: RouteProvider {
 
     @Sendable private func bulkHistory(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
-        let runIDs = try runIDs(message, "run_id", call: "GetMetricHistoryBulk")
+        let runIDs = try runIDs(
+            message, "run_id", call: "GetMetricHistoryBulk", bound: "cannot specify more than")
         guard let key = try message.string("metric_key") else {
             throw APIError.invalidParameter("GetMetricHistoryBulk request must specify a metric_key.")
         }
@@ -51,7 +52,8 @@ struct MetricRoutes: RouteProvider {
     @Sendable private func sampledHistories(_ request: APIRequest) async throws -> Response {
         let message = try await request.message()
         guard try !message.strings("run_ids").isEmpty else { throw message.missing("run_ids") }
-        let runIDs = try runIDs(message, "run_ids", call: "GetMetricHistoryBulkInterval")
+        let runIDs = try runIDs(
+            message, "run_ids", call: "GetMetricHistoryBulkInterval", bound: "must specify at most")
         let steps: ClosedRange<Int64>?
         switch (try message.integer("start_step"), try message.integer("end_step")) {
         case (nil, nil): steps = nil
@@ -75,14 +77,15 @@ struct MetricRoutes: RouteProvider {
         }
     }
 
-    private func runIDs(_ message: RequestMessage, _ name: String, call: String) throws -> [String] {
+    /// The runs that a call names; `bound` is how MLflow words the limit of that call.
+    private func runIDs(_ message: RequestMessage, _ name: String, call: String, bound: String) throws -> [String] {
         let ids = try message.strings(name)
         guard !ids.isEmpty else {
             throw APIError.invalidParameter("\(call) request must specify at least one run_id.")
         }
         guard ids.count <= Limits.metricHistoryRuns else {
             throw APIError.invalidParameter(
-                "\(call) request cannot specify more than \(Limits.metricHistoryRuns) run_ids. "
+                "\(call) request \(bound) \(Limits.metricHistoryRuns) run_ids. "
                     + "Received \(ids.count) run_ids.")
         }
         for id in ids { try Validation.runID(id, path: name) }
