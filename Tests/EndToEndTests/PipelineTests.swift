@@ -273,6 +273,9 @@ import Tracking
         let log = try await program.run("logs", try pipeline(all).info.runID, "tell")
         #expect(log.output == "best 1 found 1.0 fallback 7\n")
         #expect(try node("register", all).data.tag("swiftflow.output.version") == "1")
+        #expect(try await program.run("status").messages.contains("the last one was choice, FINISHED"))
+        let kept = try await program.run("artifacts", "list", "runs:/\(try pipeline(all).info.runID)/pipeline")
+        #expect(kept.exitCode == 0 && kept.output.contains("plan.json"), "\(kept)")
     }
 
     @Test func `a part of a pipeline takes what is left out from an earlier run`() async throws {

@@ -116,7 +116,8 @@ struct PipelineDisplay: Sendable {
             case .waiting, .ready: (" ", .faint)
             }
         let word = state == .starting ? "" : " \(state.rawValue)"
-        Messages.note("  \(Terminal.messages.styled(sign, style)) \(escapedForTerminal(name))\(word)  \(text)")
+        let facts = text.isEmpty ? "" : "  \(text)"
+        Messages.note("  \(Terminal.messages.styled(sign, style)) \(escapedForTerminal(name))\(word)\(facts)")
     }
 
     private func seconds(_ milliseconds: Milliseconds) -> String { "\(fixed(Double(milliseconds) / 1000)) s" }

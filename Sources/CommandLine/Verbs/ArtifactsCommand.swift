@@ -12,21 +12,33 @@ struct ArtifactsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List a run's artifacts.", discussion: "Example: swiftflow artifacts list 5be1a0c2 model")
+            abstract: "List the artifacts of a run, a model or an address.",
+            discussion: """
+                Examples:
+                  swiftflow artifacts list 5be1a0c2 model
+                  swiftflow artifacts list models:/diabetes@champion
+                """)
 
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
-        @Argument(help: "The run's id, or its first characters.")
-        var run: String
+        @Argument(help: "A run's id (or its first characters), or the URI of artifacts: runs:/…, models:/…, s3://….")
+        var source: String
         @Argument(help: "Only what is below this path.")
         var path: String?
 
         func run() async throws {
             try await store.withServices { services in
-                let found = try await findRun(run, in: try await services.store.get())
-                let rows = try await artifactTree(of: found.info.artifactURI, below: path, services)
-                try Output.render(rows, as: output.format, whenEmpty: "no artifacts")
+                let tree = try await artifactTree(of: try await artifactRoot(services), below: path, services)
+                try Output.render(tree.rows, as: output.format, whenEmpty: "no artifacts")
+                if !tree.isComplete {
+                    Messages.warning("only the first \(tree.rows.count) are listed; name a folder to see what is in it")
+                }
             }
+        }
+
+        private func artifactRoot(_ services: StandardServices) async throws -> String {
+            guard !source.contains(":") else { return source }
+            return try await findRun(source, in: try await services.store.get()).info.artifactURI
         }
     }
 
@@ -80,19 +92,29 @@ struct ArtifactRow: Listable {
     var cells: [String] { [isDirectory ? "\(path)/" : path, size.map(byteText) ?? ""] }
 }
 
+/// What `artifacts list` shows of a tree.
+struct ArtifactTree {
+    let rows: [ArtifactRow]
+    /// Whether it is all there is.
+    let isComplete: Bool
+}
+
 /// Everything below an artifact URI, folders before what is in them.
 ///
-/// Stops after 10,000 entries: a listing is for reading.
-func artifactTree(of uri: String, below: String? = nil, _ services: StandardServices) async throws -> [ArtifactRow] {
+/// Ends after some 10,000 entries: a listing is for reading.
+func artifactTree(of uri: String, below: String? = nil, _ services: StandardServices) async throws -> ArtifactTree {
     let repository = try await services.artifacts.repository(at: uri)
     var rows: [ArtifactRow] = []
     var folders = [try below.map { try RelativePath($0) } ?? .root]
-    while let folder = folders.popLast(), rows.count < 10_000 {
+    var isComplete = true
+    while rows.count < 10_000, let folder = folders.popLast() {
         let entries = try await repository.list(folder)
         rows += entries.map { ArtifactRow(path: $0.path.string, isDirectory: $0.isDirectory, size: $0.size) }
-        folders += entries.filter { $0.isDirectory && $0.path.components.count < 64 }.map(\.path)
+        let inner = entries.filter(\.isDirectory).map(\.path)
+        folders += inner.filter { $0.components.count < 64 }
+        isComplete = isComplete && inner.allSatisfy { $0.components.count < 64 }
     }
-    return rows.sorted { $0.path < $1.path }
+    return ArtifactTree(rows: rows.sorted { $0.path < $1.path }, isComplete: isComplete && folders.isEmpty)
 }
 
 /// `512 B`, `14.2 KiB`, `3.0 GiB`.

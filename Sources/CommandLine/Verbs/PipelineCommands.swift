@@ -102,8 +102,9 @@ struct StatusCommand: AsyncParsableCommand {
         try await store.withStore { store in
             guard let run else {
                 let active = try await activePipelines(in: store)
+                let last = active.isEmpty ? try await newestPipeline(in: store) : nil
                 return try Output.render(
-                    active.map(PipelineRow.init), as: output.format, whenEmpty: "no active pipelines")
+                    active.map(PipelineRow.init), as: output.format, whenEmpty: Self.noActivePipelines(last: last))
             }
             let found = try await findRun(run, in: store)
             guard found.data.tag(NodeTag.pipeline) != nil else {
@@ -121,6 +122,16 @@ struct StatusCommand: AsyncParsableCommand {
                 try await Task.sleep(for: .seconds(1))
             }
         }
+    }
+}
+
+extension StatusCommand {
+    /// What is said instead of an empty list, with the way to the pipeline most likely meant.
+    private static func noActivePipelines(last: Run?) -> String {
+        guard let last else { return "no active pipelines" }
+        let name = escapedForTerminal(last.data.tag(NodeTag.pipeline) ?? last.info.runName)
+        let command = "swiftflow status \(last.info.runID.prefix(8))"
+        return "no active pipelines; the last one was \(name), \(last.info.status.rawValue): see '\(command)'"
     }
 }
 

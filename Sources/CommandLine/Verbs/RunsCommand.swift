@@ -69,14 +69,26 @@ struct RunsCommand: AsyncParsableCommand {
             try await store.withServices { services in
                 let store = try await services.store.get()
                 let found = try await findRun(run, in: store)
-                // A run whose artifacts cannot be reached is still worth showing.
-                let artifacts = (try? await artifactTree(of: found.info.artifactURI, services)) ?? []
                 let experiment = try await store.experiment(id: found.info.experimentID)
+                let artifacts = await artifacts(of: found, services)
                 let report = RunReport(found, experimentName: experiment.name, artifacts: artifacts.map(\.path))
                 switch output.format {
                 case .json: try Output.renderJSON(report)
                 case .table: Output.write(report.text)
                 }
+            }
+        }
+
+        /// A run whose artifacts cannot be reached is still worth showing; that they are missing is said.
+        private func artifacts(of run: Run, _ services: StandardServices) async -> [ArtifactRow] {
+            do {
+                let tree = try await artifactTree(of: run.info.artifactURI, services)
+                if !tree.isComplete { Messages.warning("only the first \(tree.rows.count) artifacts are listed") }
+                return tree.rows
+            } catch {
+                Messages.warning("the run's artifacts cannot be listed:")
+                Messages.show(error)
+                return []
             }
         }
     }
