@@ -67,8 +67,10 @@ struct MetricRoutes: RouteProvider {
             throw APIError.invalidParameter(
                 "If either start step or end step are specified, both must be specified.")
         }
-        let limit = try message.maxResults(
-            default: Limits.metricIntervalResults, limit: Limits.metricIntervalResults)
+        let limit = try message.integer("max_results").map { Int(clamping: $0) } ?? Limits.metricIntervalResults
+        guard (1...Limits.metricIntervalResults).contains(limit) else {
+            throw APIError.invalidParameter("max_results must be between 1 and \(Limits.metricIntervalResults).")
+        }
         let metrics = try await store.sampledMetricHistories(
             MetricIntervalQuery(
                 runIDs: runIDs, key: try message.requiredString("metric_key"), steps: steps, maxResults: limit))
