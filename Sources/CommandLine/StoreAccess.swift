@@ -44,7 +44,7 @@ struct StoreOptions: ParsableArguments {
 func findRun(_ name: String, in store: any TrackingStore) async throws -> Run {
     guard isRunID(name) else { throw InvalidInput("'\(name)' is no run id", remedy: "see 'swiftflow runs list'") }
     if name.utf8.count == 32 { return try await store.run(id: name) }
-    let experiments = try await allExperiments(in: store, .all).map(\.experimentID)
+    let experiments = try await store.allExperiments(.all).map(\.experimentID)
     let page = try await store.searchRuns(
         RunSearch(
             experimentIDs: experiments, filter: "attributes.run_id LIKE '\(name)%'", viewType: .all, maxResults: 3))
@@ -61,21 +61,9 @@ func findRun(_ name: String, in store: any TrackingStore) async throws -> Run {
 func findExperiment(_ name: String, in store: any TrackingStore) async throws -> Experiment {
     if let named = try await store.findExperiment(named: name) { return named }
     if Int64(name) != nil { return try await store.experiment(id: name) }
-    let known = try await allExperiments(in: store, .all).map(\.name)
+    let known = try await store.allExperiments(.all).map(\.name)
     throw InvalidInput(
         "there is no experiment '\(name)'", remedy: suggestion(for: name, among: known, kind: "experiments"))
-}
-
-/// All experiments of a store, page by page.
-func allExperiments(in store: any TrackingStore, _ view: ViewType) async throws -> [Experiment] {
-    var found: [Experiment] = []
-    var token: String?
-    repeat {
-        let page = try await store.searchExperiments(ExperimentSearch(viewType: view, pageToken: token))
-        found += page.elements
-        token = page.nextPageToken
-    } while token != nil
-    return found
 }
 
 /// The experiments a listing covers, with their names.
@@ -89,7 +77,7 @@ struct ExperimentNames {
         for name in wanted { chosen.append(try await findExperiment(name, in: store)) }
         for id in ids { chosen.append(try await store.experiment(id: id)) }
         if wanted.isEmpty, ids.isEmpty {
-            chosen = try await allExperiments(in: store, includingDeleted ? .all : .activeOnly)
+            chosen = try await store.allExperiments(includingDeleted ? .all : .activeOnly)
         }
         names = chosen.map { ($0.experimentID, $0.name) }
     }

@@ -133,15 +133,7 @@ package struct GarbageCollection: Sendable {
             selection.olderThan == nil || experiment.lastUpdateTime.map { $0 < threshold - 1 } ?? false
         }
         guard let ids = selection.experimentIDs else {
-            var found: [Experiment] = []
-            var token: String?
-            repeat {
-                let page = try await store.searchExperiments(
-                    ExperimentSearch(viewType: .deletedOnly, pageToken: token))
-                found += page.elements
-                token = page.nextPageToken
-            } while token != nil
-            return found.filter(isOld)
+            return try await store.allExperiments(.deletedOnly).filter(isOld)
         }
         var found: [Experiment] = []
         for id in ids {

@@ -81,25 +81,25 @@ package struct StoreExport {
             for id in ids { try await experiment(try await store.experiment(id: id)) }
             return
         }
-        var token: String?
-        repeat {
-            let page = try await store.searchExperiments(ExperimentSearch(viewType: .all, pageToken: token))
-            for experiment in page.elements { try await self.experiment(experiment) }
-            token = page.nextPageToken
-        } while token != nil
+        let store = store
+        for try await page in Pages({
+            try await store.searchExperiments(ExperimentSearch(viewType: .all, pageToken: $0))
+        }) {
+            for experiment in page { try await self.experiment(experiment) }
+        }
     }
 
     private mutating func experiment(_ experiment: Experiment) async throws {
         try write(experiment)
-        var token: String?
-        repeat {
-            let page = try await store.searchRuns(
+        let store = store
+        for try await page in Pages({
+            try await store.searchRuns(
                 RunSearch(
                     experimentIDs: [experiment.experimentID], orderBy: ["attributes.start_time ASC"], viewType: .all,
-                    maxResults: Self.runsAtOnce, pageToken: token))
-            for run in page.elements { try await self.run(run) }
-            token = page.nextPageToken
-        } while token != nil
+                    maxResults: Self.runsAtOnce, pageToken: $0))
+        }) {
+            for run in page { try await self.run(run) }
+        }
         try await loggedModels(of: experiment.experimentID)
     }
 
@@ -162,13 +162,14 @@ package struct StoreExport {
     }
 
     private mutating func history(of key: String, _ runID: String) async throws {
-        var token: String?
-        repeat {
-            let page = try await store.metricHistory(
-                MetricHistoryQuery(runID: runID, key: key, maxResults: Self.pointsAtOnce, pageToken: token))
-            counts.metrics += page.elements.count
+        let store = store
+        for try await page in Pages({
+            try await store.metricHistory(
+                MetricHistoryQuery(runID: runID, key: key, maxResults: Self.pointsAtOnce, pageToken: $0))
+        }) {
+            counts.metrics += page.count
             var bytes: [UInt8] = []
-            for metric in page.elements {
+            for metric in page {
                 var writer = JSONWriter(reservingCapacity: 160)
                 writer.object {
                     $0.field("kind", "metric")
@@ -185,8 +186,7 @@ package struct StoreExport {
                 bytes.append(UInt8(ascii: "\n"))
             }
             if !bytes.isEmpty { try write(bytes) }
-            token = page.nextPageToken
-        } while token != nil
+        }
     }
 
     // MARK: Models
@@ -198,13 +198,11 @@ package struct StoreExport {
             return
         }
         guard let models = store as? any LoggedModelStore else { return }
-        var token: String?
-        repeat {
-            let page = try await models.searchLoggedModels(
-                LoggedModelSearch(experimentIDs: [experimentID], pageToken: token))
-            for model in page.elements { try write(model) }
-            token = page.nextPageToken
-        } while token != nil
+        for try await page in Pages({
+            try await models.searchLoggedModels(LoggedModelSearch(experimentIDs: [experimentID], pageToken: $0))
+        }) {
+            for model in page { try write(model) }
+        }
     }
 
     private mutating func write(_ model: LoggedModel) throws {
@@ -228,10 +226,8 @@ package struct StoreExport {
     }
 
     private mutating func registry(_ registry: any ModelRegistryStore) async throws {
-        var token: String?
-        repeat {
-            let page = try await registry.searchRegisteredModels(RegistrySearch(pageToken: token))
-            for model in page.elements {
+        for try await page in Pages({ try await registry.searchRegisteredModels(RegistrySearch(pageToken: $0)) }) {
+            for model in page {
                 counts.registeredModels += 1
                 try line { writer in
                     writer.field("kind", "registered_model")
@@ -248,13 +244,12 @@ package struct StoreExport {
                     }
                 }
             }
-            token = page.nextPageToken
-        } while token != nil
-        repeat {
-            let page = try await registry.searchModelVersions(RegistrySearch(maxResults: 1000, pageToken: token))
-            for version in page.elements { try write(version) }
-            token = page.nextPageToken
-        } while token != nil
+        }
+        for try await page in Pages({
+            try await registry.searchModelVersions(RegistrySearch(maxResults: 1000, pageToken: $0))
+        }) {
+            for version in page { try write(version) }
+        }
     }
 
     private mutating func write(_ version: ModelVersion) throws {

@@ -89,7 +89,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 return Finding(
                     subject: "store", state: .ready, detail: "\(location.uri) (will be created by the first run)")
             }
-            let count = try await store.withStore { try await allExperiments(in: $0, .activeOnly).count }
+            let count = try await store.withStore { try await $0.allExperiments(.activeOnly).count }
             return Finding(
                 subject: "store", state: .ready, detail: "\(redactedURL(location.uri)) (\(count) experiments)")
         } catch {

@@ -18,7 +18,7 @@ struct ExperimentsCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await store.withStore { store in
-                let rows = try await allExperiments(in: store, view.viewType).map(ExperimentRow.init)
+                let rows = try await store.allExperiments(view.viewType).map(ExperimentRow.init)
                 try Output.render(rows, as: output.format, whenEmpty: "no experiments")
             }
         }

@@ -112,25 +112,16 @@ extension RemoteStore {
 
     /// Searches all active experiments; a deleted one has no active runs.
     package func runs(withStatus status: RunStatus, havingTag key: String) async throws -> [Run] {
-        var experimentIDs: [String] = []
-        var experiments = ExperimentSearch(maxResults: 1000)
-        repeat {
-            let page = try await searchExperiments(experiments)
-            experimentIDs += page.elements.map(\.experimentID)
-            experiments.pageToken = page.nextPageToken
-        } while experiments.pageToken != nil
-
+        let experimentIDs = try await allExperiments(.activeOnly).map(\.experimentID)
+        // LIKE and not IS NOT NULL, which older servers do not know.
+        let filter = "attributes.status = '\(status.rawValue)' AND tags.`\(key)` LIKE '%'"
         var found: [Run] = []
         for part in experimentIDs.parts(of: 1000) {
-            // LIKE and not IS NOT NULL, which older servers do not know.
-            var search = RunSearch(
-                experimentIDs: Array(part),
-                filter: "attributes.status = '\(status.rawValue)' AND tags.`\(key)` LIKE '%'")
-            repeat {
-                let page = try await searchRuns(search)
-                found += page.elements.map { Run(info: $0.info, data: RunData(tags: $0.data.tags)) }
-                search.pageToken = page.nextPageToken
-            } while search.pageToken != nil
+            for try await page in Pages({
+                try await searchRuns(RunSearch(experimentIDs: Array(part), filter: filter, pageToken: $0))
+            }) {
+                found += page.map { Run(info: $0.info, data: RunData(tags: $0.data.tags)) }
+            }
         }
         return found
     }

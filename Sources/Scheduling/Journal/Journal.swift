@@ -60,14 +60,11 @@ package struct JournalAttempt: Sendable {
 package func children(
     of runID: String, experimentID: String, in store: any TrackingStore
 ) async throws -> [Run] {
-    var search = RunSearch(
-        experimentIDs: [experimentID], filter: "tags.\"\(WellKnownTag.parentRunID)\" = '\(runID)'",
-        orderBy: ["attributes.start_time ASC"], maxResults: 5_000)
-    var found: [Run] = []
-    repeat {
-        let page = try await store.searchRuns(search)
-        found += page.elements
-        search.pageToken = page.nextPageToken
-    } while search.pageToken != nil
-    return found
+    let filter = "tags.\"\(WellKnownTag.parentRunID)\" = '\(runID)'"
+    return try await Pages {
+        try await store.searchRuns(
+            RunSearch(
+                experimentIDs: [experimentID], filter: filter, orderBy: ["attributes.start_time ASC"],
+                maxResults: 5_000, pageToken: $0))
+    }.elements()
 }

@@ -112,19 +112,11 @@ package func activePipelines(in store: any TrackingStore) async throws -> [Run] 
 
 /// The pipeline of the store that was started last, whatever became of it.
 package func newestPipeline(in store: any TrackingStore) async throws -> Run? {
-    var experiments = ExperimentSearch()
-    var newest: Run?
-    repeat {
-        let page = try await store.searchExperiments(experiments)
-        // LIKE and not IS NOT NULL, which older servers do not know.
-        let found = try await store.searchRuns(
-            RunSearch(
-                experimentIDs: page.elements.map(\.experimentID), filter: "tags.`\(NodeTag.pipeline)` LIKE '%'",
-                orderBy: ["attributes.start_time DESC"], maxResults: 1))
-        newest = ([newest] + found.elements).compactMap { $0 }.max { $0.info.startTime < $1.info.startTime }
-        experiments.pageToken = page.nextPageToken
-    } while experiments.pageToken != nil
-    return newest
+    // LIKE and not IS NOT NULL, which older servers do not know.
+    let search = RunSearch(
+        experimentIDs: try await store.allExperiments(.activeOnly).map(\.experimentID),
+        filter: "tags.`\(NodeTag.pipeline)` LIKE '%'", orderBy: ["attributes.start_time DESC"], maxResults: 1)
+    return try await store.searchRuns(search).elements.first
 }
 
 /// Records the wish that a pipeline, or some of its steps, end; one that nobody runs is ended here.

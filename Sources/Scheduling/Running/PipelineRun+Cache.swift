@@ -87,15 +87,7 @@ extension PipelineRun {
 
     private func experiments(in scope: Cache.Scope) async throws -> [String] {
         guard scope == .store else { return [info.experimentID] }
-        var ids: [String] = []
-        var token: String?
-        repeat {
-            let page = try await services.store.searchExperiments(
-                ExperimentSearch(viewType: .activeOnly, pageToken: token))
-            ids += page.elements.map(\.experimentID)
-            token = page.nextPageToken
-        } while token != nil
-        return ids
+        return try await services.store.allExperiments(.activeOnly).map(\.experimentID)
     }
 
     private func hasOutputs(_ run: Run, _ resolved: ResolvedStep) async throws -> Bool {
