@@ -40,22 +40,6 @@ extension SQLiteStore {
         }
     }
 
-    package func replaceTag(
-        _ key: String, of runID: String, expecting expected: String?, with value: String
-    ) async throws -> Bool {
-        try Validation.runID(runID)
-        let tag = try Validation.runTag(Tag(key, value), longValues: options.longValues)
-        return try await write { connection in
-            try connection.checkRunIsActive(runID)
-            let current = try connection.first(
-                "SELECT value FROM tags WHERE key = ? AND run_uuid = ?", .text(key), .text(runID)
-            ) { $0.text(0) }
-            guard current == expected else { return false }
-            try connection.setTag(tag, runID: runID)
-            return true
-        }
-    }
-
     package func logBatch(_ batch: LogBatch) async throws {
         let batch = try Validation.batch(batch, longValues: options.longValues)
         try await write { connection in

@@ -46,7 +46,7 @@ extension StandardServices {
         }
         // What was asked then, values with their types; the run's params stand in for a plan that cannot be read.
         var planRequest = PlanRequest()
-        planRequest.params = run.data.params.map { .init($0.key, .text($0.value)) }
+        planRequest.params = run.data.pipelineParams.map { .init($0.key, .text($0.value)) }
         if let bytes = try? await runArtifacts.read("pipeline/plan.json", of: run.info, limit: 256 << 20),
             let plan = try? Plan(reading: bytes)
         {

@@ -42,11 +42,6 @@ package protocol TrackingStore: Sendable {
     func logParam(_ param: Param, runID: String) async throws
     func setTag(_ tag: Tag, runID: String) async throws
     func deleteTag(_ key: String, runID: String) async throws
-    /// Gives the tag a new value if it has the expected one (`nil`: if the run has no such tag); false when it has another.
-    ///
-    /// Of several callers that expect the same value exactly one succeeds.
-    func replaceTag(_ key: String, of runID: String, expecting expected: String?, with value: String) async throws
-        -> Bool
     /// Validates the whole batch, then writes it in one transaction.
     func logBatch(_ batch: LogBatch) async throws
     func logInputs(_ inputs: RunInputs, runID: String) async throws
@@ -67,15 +62,19 @@ package protocol TrackingStore: Sendable {
 }
 
 extension TrackingStore {
-    /// For stores that cannot compare and write in one step: reads, writes, waits for other writers, and reads back.
-    package func replaceTag(
-        _ key: String, of runID: String, expecting expected: String?, with value: String
-    ) async throws -> Bool {
-        guard try await run(id: runID).data.tag(key) == expected else { return false }
-        try await setTag(Tag(key, value), runID: runID)
-        // Whoever read the same value has written by now; the last one of them stands.
-        try await Task.sleep(for: .milliseconds(500))
-        return try await run(id: runID).data.tag(key) == value
+    /// Takes a name of a run once and for all; false when somebody else has taken it, with another value.
+    ///
+    /// Of several callers, however slow, exactly one succeeds. The claim is a param: the only thing that every store, MLflow's own server
+    /// included, writes once and then refuses to change.
+    package func claim(_ name: String, of runID: String, as value: String) async throws -> Bool {
+        do {
+            try await logParam(Param(name, value), runID: runID)
+            return true
+        } catch let error as TrackingError where error.code == .invalidParameterValue {
+            // Stores word the refusal in many ways; that the name is taken can be looked up.
+            guard let taken = try await run(id: runID).data.params.first(where: { $0.key == name }) else { throw error }
+            return taken.value == value
+        }
     }
 
     /// The experiment of that name in any lifecycle stage, or `nil`.

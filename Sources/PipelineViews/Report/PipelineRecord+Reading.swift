@@ -50,7 +50,7 @@ extension PipelineRecord {
         guard let pipeline = Pipeline.read(source, file: definitionPath).0 else { return nil }
         var request = PlanRequest()
         request.defaultName = run.data.tag(NodeTag.pipeline) ?? run.info.runName
-        request.params = run.data.params.map { .init($0.key, .text($0.value)) }
+        request.params = run.data.pipelineParams.map { .init($0.key, .text($0.value)) }
         request.maximumCells = .max
         return Plan.make(pipeline, source: source, request: request, surroundings: PlanSurroundings()).plan
     }

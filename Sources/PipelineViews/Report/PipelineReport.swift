@@ -169,7 +169,7 @@ package struct PipelineReport {
         let outputs = record.run.data.tags.filter { $0.key.hasPrefix(prefix) }
             .map { (String($0.key.dropFirst(prefix.count)), $0.value) }
         for (title, values) in [
-            ("Params" as StaticString, record.run.data.params.map { ($0.key, $0.value) }), ("Outputs", outputs),
+            ("Params" as StaticString, record.run.data.pipelineParams.map { ($0.key, $0.value) }), ("Outputs", outputs),
         ] where !values.isEmpty {
             page.markup("<section><h2>")
             page.markup(title)

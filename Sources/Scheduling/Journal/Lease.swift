@@ -1,5 +1,6 @@
 import JSON
 package import Processes
+package import Tracking
 
 /// Who runs a pipeline: the value of the tag `swiftflow.lease` of its run.
 ///
@@ -51,6 +52,18 @@ package struct Lease: Sendable, Hashable {
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 
+    /// The param of the pipeline's run whose writer alone has this epoch.
+    package var claimName: String { "\(Self.claimPrefix)\(epoch)" }
+    private static let claimPrefix = "swiftflow.epoch."
+
+    /// Reads the param that claims an epoch; nil for every other one.
+    package init?(claim param: Param) {
+        guard param.key.hasPrefix(Self.claimPrefix), let lease = Lease(param.value), lease.claimName == param.key else {
+            return nil
+        }
+        self = lease
+    }
+
     /// Whether somebody else may take the pipeline over.
     package func isExpired(at now: Milliseconds) -> Bool {
         switch owner.liveness {
@@ -60,4 +73,9 @@ package struct Lease: Sendable, Hashable {
         case .elsewhere: heartbeat.addingReportingOverflow(Self.patience).partialValue < now
         }
     }
+}
+
+extension RunData {
+    /// The params a pipeline was given: those of its run without the claims of its runners.
+    package var pipelineParams: [Param] { params.filter { Lease(claim: $0) == nil } }
 }

@@ -24,17 +24,14 @@ extension PipelineRun {
         do {
             let run = try await services.store.run(id: info.runID)
             let text = run.data.tag(NodeTag.lease)
-            guard let text, let lease = Lease(text), lease.epoch == epoch, lease.owner == services.owner else {
-                return loseLease()
-            }
+            guard let text, let lease = Lease(text), lease.epoch <= epoch else { return loseLease() }
             if let wish = run.data.tag(NodeTag.cancel) { obey(wish) }
             let now = services.clock.now()
-            guard now - lastHeartbeat >= Lease.heartbeatInterval else { return }
+            // An earlier runner that was asleep may have written its heartbeat over ours; it sees the later epoch next time, and stops.
+            guard lease.epoch < epoch || now - lastHeartbeat >= Lease.heartbeatInterval else { return }
             lastHeartbeat = now
             let renewed = Lease(owner: services.owner, epoch: epoch, heartbeat: now)
-            let isOurs = try await services.store.replaceTag(
-                NodeTag.lease, of: info.runID, expecting: text, with: renewed.text)
-            if !isOurs { loseLease() }
+            try await services.store.setTag(Tag(NodeTag.lease, renewed.text), runID: info.runID)
         } catch {
             // A store that cannot be asked now is asked again; whoever takes over waits longer than that.
             services.observe(

@@ -13,26 +13,36 @@ extension PipelineRun {
         _ runID: String, _ plan: Plan, options: PipelineOptions, services: PipelineServices
     ) async throws -> PipelineRun {
         let store = services.store
-        let run = try await store.run(id: runID)
-        try checkResumable(run, at: services.clock.now())
-        let epoch = 1 + (run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 0)
-        let lease = Lease(owner: services.owner, epoch: epoch, heartbeat: services.clock.now())
-        guard
-            try await store.replaceTag(
-                NodeTag.lease, of: runID, expecting: run.data.tag(NodeTag.lease), with: lease.text)
-        else {
-            let owner = try await store.run(id: runID).data.tag(NodeTag.lease).flatMap { Lease($0) }?.owner
-            throw ResumeRefused(ranBy: owner, runID)
-        }
+        let lease = try await claimNextEpoch(of: runID, services)
+        let epoch = lease.epoch
         let info = try await store.updateRun(
             RunUpdate(
-                runID: runID, status: .running, tags: [Tag(NodeTag.epoch, String(epoch))],
+                runID: runID, status: .running,
+                tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)],
                 removedTags: [NodeTag.cancel, WellKnownTag.failureReason, WellKnownTag.failureKind]))
         var journal = try await Journal(of: info, in: store)
         try await endLostAttempts(&journal, services)
         return PipelineRun(
             plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
             workFolder: try makeWorkFolder(of: info, services))
+    }
+
+    /// The lease of the one runner that may go on with the pipeline; nothing but the claim is written yet.
+    private static func claimNextEpoch(of runID: String, _ services: PipelineServices) async throws -> Lease {
+        while true {
+            let run = try await services.store.run(id: runID)
+            let now = services.clock.now()
+            try checkResumable(run, at: now)
+            var epoch = run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 1
+            // Somebody may have claimed an epoch and not begun with it yet, or have died in between.
+            for claim in run.data.params.compactMap(Lease.init(claim:)) where claim.epoch > epoch {
+                guard claim.isExpired(at: now) else { throw ResumeRefused(ranBy: claim.owner, runID) }
+                epoch = claim.epoch
+            }
+            let lease = Lease(
+                owner: services.owner, epoch: epoch.addingReportingOverflow(1).partialValue, heartbeat: now)
+            if try await services.store.claim(lease.claimName, of: runID, as: lease.text) { return lease }
+        }
     }
 
     /// - Throws: `ResumeRefused` with the owner's process when the pipeline is run by somebody.

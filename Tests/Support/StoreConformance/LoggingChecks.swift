@@ -32,21 +32,19 @@ extension StoreConformance {
                 try await store.deleteTag("t", runID: id)
             }
         },
-        Check("a tag is replaced only by who knows its value, and by one of several at once") { (store) async throws in
+        Check("a name of a run is taken by one of several at once, and for ever") { (store) async throws in
             let id = try await store.makeRun()
-            #expect(try await store.replaceTag("t", of: id, expecting: "1", with: "2") == false)
-            #expect(try await store.replaceTag("t", of: id, expecting: nil, with: "1"))
-            #expect(try await store.replaceTag("t", of: id, expecting: nil, with: "3") == false)
-            #expect(try await store.run(id: id).data.tag("t") == "1")
-            let winners = await withTaskGroup(of: Bool.self) { group in
+            let winners = try await withThrowingTaskGroup(of: String?.self) { group in
                 for number in 0..<8 {
-                    group.addTask {
-                        (try? await store.replaceTag("t", of: id, expecting: "1", with: "w\(number)")) == true
-                    }
+                    group.addTask { try await store.claim("t.1", of: id, as: "w\(number)") ? "w\(number)" : nil }
                 }
-                return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+                return try await group.reduce(into: []) { $0 += $1.map { [$0] } ?? [] }
             }
-            #expect(winners == 1)
+            let winner = try #require(winners.first)
+            #expect(winners.count == 1)
+            #expect(try await store.claim("t.1", of: id, as: winner), "a repeated call of the winner")
+            #expect(try await store.claim("t.1", of: id, as: "late") == false)
+            #expect(try await store.claim("t.2", of: id, as: "late"))
         },
         Check("the tag mlflow.runName renames the run") { (store) async throws in
             let id = try await store.makeRun(name: "old")
