@@ -92,18 +92,21 @@ package struct BackendConformance: Sendable {
         let command =
             "i=0; while [ $i -lt \(lines) ]; do echo line $i; i=$((i+1)); done; printf 'err\\n' >&2; printf 'no end of line'"
         let (end, output) = try await run(command)
-        var expected = (0..<lines).map { "line \($0)\n" }.joined() + "no end of line"
+        let written = (0..<lines).map { "line \($0)\n" }.joined() + "no end of line"
         broken.unless(end.isSuccess, "the writer succeeds, but was \(end)")
         if keepsStreamsApart {
             broken.unless(
                 output.text(.standardError) == "err\n",
                 "standard error arrives apart, but was \(output.text(.standardError).debugDescription)")
-        } else {
-            expected = expected.replacingLast("no end of line", with: "err\nno end of line")
         }
+        let expected =
+            keepsStreamsApart ? written : written.replacingLast("no end of line", with: "err\nno end of line")
         let arrived = text(output)
+        let same = zip(arrived.utf8, expected.utf8).prefix { $0 == $1 }.count
         broken.unless(
-            arrived == expected, "all \(expected.utf8.count) bytes arrive in order, but \(arrived.utf8.count) did")
+            arrived == expected,
+            "all \(expected.utf8.count) bytes arrive in order, but of \(arrived.utf8.count) only the first \(same) are right"
+        )
         if keepsStreamsApart {
             let binary = try await run("printf 'a\\000\\001\\377\\r\\n\\033[0mz'").output.bytes()
             broken.unless(
