@@ -232,7 +232,11 @@ let package = Package(
         tests("Containers", ["Containers", "Diagnostics", "Files", "Processes", "TestSupport", systemPackage]),
         tests(
             "Kubernetes",
-            ["KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Tracking", systemPackage]),
+            [
+                "KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "TestSupport",
+                "Tracking",
+                systemPackage,
+            ]),
         tests(
             "Scheduling",
             [
@@ -260,8 +264,7 @@ let package = Package(
             name: "KubernetesEngineTests",
             dependencies: [
                 "KubernetesBackend", "Diagnostics", "Execution", "Files", "JSON", "Processes", "Projects",
-                "TestSupport",
-                "Tracking", systemPackage,
+                "SQLiteStore", "TestSupport", "Tracking", systemPackage,
             ], path: "Tests/Engines/KubernetesTests", swiftSettings: strict),
         tests(
             "EndToEnd",

@@ -34,6 +34,8 @@ package struct PodState: Sendable, Hashable {
 
     package var name: String
     package var id: String
+    /// Seconds since 1970.
+    package var createdAt: Int64
     package var phase: String
     package var reason: String?
     package var message: String?
@@ -55,6 +57,7 @@ package struct PodState: Sendable, Hashable {
         let status = json["status"]
         self.name = name
         id = metadata?["uid"]?.string ?? ""
+        createdAt = metadata?["creationTimestamp"]?.string.flatMap(secondsSince1970) ?? 0
         phase = status?["phase"]?.string ?? "Pending"
         reason = status?["reason"]?.string
         message = status?["message"]?.string
@@ -115,6 +118,8 @@ package struct JobState: Sendable, Hashable {
     package var runID: String?
     package var runner: String?
     package var submission: String?
+    /// What its container writes when the command has ended; nil if another program submitted it.
+    package var endMark: String?
     package var isBeingDeleted: Bool
     package var backoffLimit: Int64
     package var conditions: [PodState.Condition]
@@ -129,6 +134,7 @@ package struct JobState: Sendable, Hashable {
         runID = metadata?["labels"]?[ObjectLabel.runID]?.string
         runner = metadata?["labels"]?[ObjectLabel.runner]?.string
         submission = metadata?["annotations"]?[ObjectLabel.submission]?.string
+        endMark = metadata?["annotations"]?[ObjectLabel.endMark]?.string
         isBeingDeleted = metadata?["deletionTimestamp"]?.string != nil
         backoffLimit = json["spec"]?["backoffLimit"]?.integer ?? 6
         conditions = (json["status"]?["conditions"]?.array ?? []).compactMap(PodState.Condition.init)

@@ -30,7 +30,6 @@ package final class ClusterWatch: Sendable {
         var nextFollower = 0
         var lists = 0
         var trouble: JobView.Trouble?
-        var interruptions = 0
         var task: Task<Void, Never>?
     }
 
@@ -46,9 +45,6 @@ package final class ClusterWatch: Sendable {
         self.selector = selector
         self.pace = pace
     }
-
-    /// How often the connection was lost so far.
-    var interruptions: Int { state.withLock { $0.interruptions } }
 
     /// The state of one job from now on: the newest one, whenever it changes and at each pulse.
     package func views(of job: String) -> AsyncStream<JobView> {
@@ -107,7 +103,6 @@ package final class ClusterWatch: Sendable {
     private func note(_ trouble: String?) {
         guard !Task.isCancelled else { return }
         state.withLock { state in
-            state.interruptions += 1
             if let trouble {
                 state.trouble = JobView.Trouble(message: trouble, since: state.trouble?.since ?? .now)
                 publishAll(&state)
@@ -240,7 +235,12 @@ extension JSONValue {
 
 extension JobView {
     fileprivate mutating func add(_ pod: PodState) {
-        if let index = pods.firstIndex(where: { $0.id == pod.id }) { pods[index] = pod } else { pods.append(pod) }
+        if let index = pods.firstIndex(where: { $0.id == pod.id }) {
+            pods[index] = pod
+        } else {
+            // A list is by name.
+            pods.insert(pod, at: pods.firstIndex { $0.createdAt > pod.createdAt } ?? pods.endIndex)
+        }
     }
 
     fileprivate mutating func remove(_ pod: PodState) {

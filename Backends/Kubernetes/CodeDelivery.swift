@@ -38,10 +38,10 @@ package enum CodeDelivery: Sendable, Hashable {
         }
     }
 
-    /// Shell lines before the command: a mounted ConfigMap cannot be written to, and commands write beside their code.
+    /// A shell command before the command, whose failure is the end: a mounted ConfigMap cannot be written to, and commands write beside their code.
     var preparation: String? {
         guard case .configMap = self else { return nil }
-        return "cp -RL \(Self.mountedFolder)/code/. \"$2\" || exit 126"
+        return "cp -RL \(Self.mountedFolder)/code/. \"$2\" 2>&1"
     }
 
     var mounts: [JSONValue] {

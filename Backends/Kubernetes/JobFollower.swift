@@ -13,6 +13,8 @@ package final class JobFollower: Sendable {
         package var silenceLimit: Duration = .seconds(3600)
         package var pause: Duration = .milliseconds(250)
         package var longestPause: Duration = .seconds(10)
+        /// How long the end of an ended container's log is asked for.
+        package var logPatience: Duration = .seconds(120)
 
         package init(pendingTimeout: Duration) {
             self.pendingTimeout = pendingTimeout
@@ -23,7 +25,8 @@ package final class JobFollower: Sendable {
         var isStopping = false
         /// Nothing of the job is left, or nothing can be done about what is.
         var isRemoved = false
-        var endedContainers: Set<String> = []
+        /// By ``PodState/key(of:)``; how it ended is not known of one that vanished.
+        var endedContainers: [String: PodState.Termination?] = [:]
         var removal: Task<Void, Never>?
     }
 
@@ -34,13 +37,15 @@ package final class JobFollower: Sendable {
     private let settings: Settings
     /// Whether a ConfigMap of the job's name holds its code.
     private let hasConfigMap: Bool
+    /// What the container writes when the command has ended.
+    private let endMark: String?
     private let output: @Sendable (RawSpan) -> Void
     private let report: @Sendable (LaunchEvent) -> Void
     private let state = Mutex(State())
 
     package init(
         name: String, cluster: any ClusterAPI, paths: ClusterPaths, watch: ClusterWatch, settings: Settings,
-        hasConfigMap: Bool = false, output: @escaping @Sendable (RawSpan) -> Void,
+        hasConfigMap: Bool = false, endMark: String? = nil, output: @escaping @Sendable (RawSpan) -> Void,
         report: @escaping @Sendable (LaunchEvent) -> Void
     ) {
         self.name = name
@@ -49,6 +54,7 @@ package final class JobFollower: Sendable {
         self.watch = watch
         self.settings = settings
         self.hasConfigMap = hasConfigMap
+        self.endMark = endMark
         self.output = output
         self.report = report
     }
@@ -66,26 +72,23 @@ package final class JobFollower: Sendable {
 
     /// Returns when the job has ended and its log has been passed on.
     package func follow() async -> JobEnd {
-        await withTaskGroup(of: Void.self) { logs in
+        await withTaskGroup(of: LogEnd.self) { logs in
             var progress = Progress()
             var followed: Set<String> = []
-            var conclusion: (end: JobEnd, pod: PodState?)?
+            var end: JobEnd?
             for await view in watch.views(of: name) {
                 tell(view.trouble, &progress)
                 if let trouble = view.trouble, ContinuousClock.now - trouble.since > settings.silenceLimit {
-                    conclusion = (
-                        .lost(
-                            reason:
-                                "the cluster has not answered for too long (\(trouble.message)); the job may still run"),
-                        nil
-                    )
+                    end = .lost(
+                        reason: "the cluster has not answered for too long (\(trouble.message)); the job may still run")
                     break
                 }
+                let view = await explained(view)
                 for pod in view.pods {
                     guard let main = pod.main, main.phase.hasStarted else { continue }
                     let container = pod.key(of: main)
                     if main.phase.termination != nil || pod.isOver {
-                        _ = state.withLock { $0.endedContainers.insert(container) }
+                        state.withLock { $0.endedContainers[container] = .some(main.phase.termination) }
                     }
                     if followed.insert(container).inserted {
                         logs.addTask { await self.passOnLog(of: pod, container: main.name, key: container) }
@@ -93,38 +96,56 @@ package final class JobFollower: Sendable {
                 }
                 for pod in view.deletedPods {
                     guard let main = pod.main else { continue }
-                    _ = state.withLock { $0.endedContainers.insert(pod.key(of: main)) }
+                    state.withLock { $0.endedContainers[pod.key(of: main)] = .some(main.phase.termination) }
                 }
-                if let found = await conclude(view, &progress) {
-                    conclusion = found
-                    break
-                }
-            }
-            // Of a short job the watch may have told the end before anything else: its pods are asked for what nobody has read yet.
-            if followed.isEmpty, case .ended? = conclusion?.end {
-                for pod in await startedPods() {
-                    guard let main = pod.main else { continue }
-                    let container = pod.key(of: main)
-                    followed.insert(container)
-                    logs.addTask { await self.passOnLog(of: pod, container: main.name, key: container) }
-                }
+                end = await conclude(view, &progress)
+                if end != nil { break }
             }
             // What was under way is waited for; a log that cannot be had any more ends by itself.
             state.withLock { state in
-                for container in followed { state.endedContainers.insert(container) }
+                for container in followed where state.endedContainers[container] == nil {
+                    state.endedContainers[container] = .some(nil)
+                }
             }
-            await logs.waitForAll()
-            return conclusion?.end ?? .lost(reason: "nobody follows the job any more")
+            var missing: String?
+            var areComplete = !followed.isEmpty || endMark == nil
+            for await log in logs {
+                if case .unproven = log, endMark == nil { continue }
+                areComplete = areComplete && log.isComplete
+                if case .cut(let reason) = log { missing = reason }
+            }
+            return judged(end ?? .lost(reason: "nobody follows the job any more"), areComplete, missing)
         }
     }
 
-    /// The job's pods whose command has been started; none when they have been taken away.
-    private func startedPods() async -> [PodState] {
+    /// A job that has ended tells so on another way than its pods, which may still be on theirs: they are asked how it ended and what it wrote.
+    private func explained(_ view: JobView) async -> JobView {
+        guard let job = view.job, job.condition("Complete") ?? job.condition("Failed") != nil, !view.isAbsent,
+            job.backoffLimit > 0 || (view.pods + view.deletedPods).isEmpty
+                || view.pods.contains(where: { $0.end == nil })
+        else { return view }
         let answer = try? await persistently { try await self.cluster.get("\(self.paths.pods)?\(self.podSelector)") }
-        return (answer?["items"]?.array ?? []).compactMap(PodState.init).filter { $0.main?.phase.hasStarted == true }
+        guard let items = answer?["items"]?.array else { return view }
+        var view = view
+        view.pods = items.compactMap(PodState.init).sorted { $0.createdAt < $1.createdAt }
+        return view
     }
 
-    private func conclude(_ view: JobView, _ progress: inout Progress) async -> (JobEnd, PodState?)? {
+    /// A command that succeeded has not finished without its whole log; of any other end it is only told.
+    private func judged(_ end: JobEnd, _ logsAreComplete: Bool, _ missing: String?) -> JobEnd {
+        guard !logsAreComplete else { return end }
+        let why = missing ?? "its container was ended before it could end its log"
+        if case .ended(let process) = end, process.isSuccess {
+            return .failed(
+                .incompleteLog,
+                reason: "the command succeeded, but the end of what it wrote could not be had from the cluster: \(why)",
+                end: process)
+        }
+        if let missing { warn("the end of what it wrote could not be had from the cluster: \(missing)") }
+        return end
+    }
+
+    private func conclude(_ view: JobView, _ progress: inout Progress) async -> JobEnd? {
         let (isStopping, isRemoved) = state.withLock { ($0.isStopping, $0.isRemoved) }
         switch JobVerdict(view) {
         case .ended(let end):
@@ -133,25 +154,25 @@ package final class JobFollower: Sendable {
                 note("the command has ended, but other containers of its pod have not; they are ended now")
                 await remove(grace: .seconds(10))
             }
-            return isStopping && !isRemoved ? nil : (end, pod)
+            return isStopping && !isRemoved ? nil : end
         case .pending(let reason):
-            if isRemoved { return (stoppedEnd(nil), nil) }
-            return await wait(view, reason, &progress).map { ($0, view.pods.last) }
+            if isRemoved { return stoppedEnd(nil) }
+            return await wait(view, reason, &progress)
         case .running:
-            if isRemoved { return (stoppedEnd(view.pods.last), nil) }
+            if isRemoved { return stoppedEnd(view.pods.last) }
             progress.began(note)
             return nil
         case .interrupted(let pod):
-            if isStopping { return isRemoved ? (stoppedEnd(pod), pod) : nil }
-            return (await cause(of: pod), pod)
+            if isStopping { return isRemoved ? stoppedEnd(pod) : nil }
+            return await cause(of: pod)
         case .deleted(let pod):
-            if isStopping { return isRemoved ? (stoppedEnd(pod), pod) : nil }
+            if isStopping { return isRemoved ? stoppedEnd(pod) : nil }
             let end: JobEnd =
                 if let cause = await cause(ifTold: pod) { cause } else {
                     .failed(.lost, reason: "somebody deleted the job '\(name)' while it ran", end: pod?.processEnd)
                 }
             await remove(grace: .seconds(10))
-            return (end, pod)
+            return end
         }
     }
 
@@ -380,67 +401,85 @@ package final class JobFollower: Sendable {
 
     // MARK: The log
 
+    /// Whether what was passed on is all the container wrote.
+    private enum LogEnd {
+        case complete
+        /// The container was ended before it could say so, or never does.
+        case unproven
+        /// There was more, or may have been.
+        case cut(String)
+
+        var isComplete: Bool { if case .complete = self { true } else { false } }
+    }
+
     /// Passes on a container's log from its beginning to its end, over lost connections.
-    private func passOnLog(of pod: PodState, container: String, key: String) async {
-        let reader = Mutex(PodLogReader())
-        let hasReceived = Atomic(false)
+    private func passOnLog(of pod: PodState, container: String, key: String) async -> LogEnd {
+        let reader = Mutex(PodLogReader(endMark: endMark))
         let receive: @Sendable (RawSpan) -> Void = { bytes in
-            hasReceived.store(true, ordering: .relaxed)
             reader.withLock { $0.append(bytes) { unsafe $0.withUnsafeBytes { unsafe self.output($0.bytes) } } }
         }
-        func path(follows: Bool) -> String {
-            paths.log(of: pod.name, container: container, follows: follows, since: reader.withLock(\.since))
-        }
-        let before = watch.interruptions
+        defer { reader.withLock { $0.finish { unsafe $0.withUnsafeBytes { unsafe self.output($0.bytes) } } } }
         var connections = 0
-        var emptyAnswers = 0
+        var readsAfterEnd: [Int] = []
         var pause = settings.pause
         var deadline: ContinuousClock.Instant?
+        var trouble: String?
         while true {
-            let hadEnded = state.withLock { $0.endedContainers.contains(key) }
-            if hadEnded, deadline == nil { deadline = .now + .seconds(120) }
+            let end = state.withLock { $0.endedContainers[key] }
+            if end??.couldNotStart == true { return .complete }
+            if end != nil, deadline == nil { deadline = .now + settings.logPatience }
+            let path = reader.withLock { reader in
+                if connections > 0 { reader.reconnect() }
+                return paths.log(
+                    of: pod.name, container: container, follows: end == nil || connections == 0, since: reader.since)
+            }
+            connections += 1
             do {
-                if connections > 0 { reader.withLock { $0.reconnect() } }
-                connections += 1
-                try await cluster.stream(path(follows: !hadEnded || connections == 1), receive: receive)
-                pause = settings.pause
-                if hadEnded {
-                    // A node may answer with nothing for a moment after a short command, which is no proof that nothing was written.
-                    emptyAnswers += 1
-                    if hasReceived.load(ordering: .relaxed) || emptyAnswers > 5 { break }
-                    await sleepOrNot(settings.pause * (2 * emptyAnswers - 1))
-                    continue
+                try await cluster.stream(path, receive: receive)
+                let lines = reader.withLock { $0.isComplete ? nil : $0.lineCount }
+                guard let lines else { return .complete }
+                trouble = nil
+                if end != nil {
+                    // The node reads what another program writes, which may be behind: as long as there was more, there may be more still.
+                    readsAfterEnd.append(lines)
+                    let latest = readsAfterEnd.suffix(Self.readsOfStillLog)
+                    if !expectsEndMark(end), latest.count == Self.readsOfStillLog, latest.allSatisfy({ $0 == lines }) {
+                        return .unproven
+                    }
+                } else if await !hasEnded(key, within: .seconds(3)) {
+                    pause = settings.pause
                 }
-                // The end of the stream is the end of the log, if the container has ended and no connection was lost meanwhile.
-                if await hasEnded(key, within: .seconds(3)), connections == 1, watch.interruptions == before,
-                    hasReceived.load(ordering: .relaxed)
-                {
-                    break
-                }
-                continue
             } catch let error as ClusterError where error.kind == .notFound && connections > 3 {
-                // The pod is gone. Before, it may only not have been known to its node yet.
-                break
-            } catch let error as ClusterError where error.kind == .invalid && !hadEnded {
+                // Before, it may only not have been known to its node yet.
+                return .cut("its pod is gone")
+            } catch let error as ClusterError where error.kind == .invalid && end == nil {
                 // The container is not quite there yet.
             } catch {
-                if let deadline, ContinuousClock.now > deadline {
-                    let reason = (error as? any ExplainedError)?.diagnostics.first?.message ?? "\(error)"
-                    warn("the end of its log could not be fetched: \(reason)")
-                    break
-                }
+                trouble = (error as? any ExplainedError)?.diagnostics.first?.message ?? "\(error)"
+            }
+            if let deadline, ContinuousClock.now > deadline {
+                guard expectsEndMark(end) || trouble != nil else { return .unproven }
+                let words = reader.withLock { $0.words }
+                return .cut(trouble ?? (words.isEmpty ? "its node has no more of it" : "its node says: \(words)"))
             }
             await sleepOrNot(pause)
-            pause = min(pause * 2, settings.longestPause)
+            pause = min(pause * 2, end == nil ? settings.longestPause : .seconds(2))
         }
-        if !hasReceived.load(ordering: .relaxed) { note("the cluster has no output of it") }
-        reader.withLock { $0.finish { unsafe $0.withUnsafeBytes { unsafe self.output($0.bytes) } } }
+    }
+
+    /// How often the same must be read before a log without a mark is taken as whole.
+    private static let readsOfStillLog = 4
+
+    /// Whether a container that ended so has marked the end of its log: not if it could not be started, or was killed.
+    private func expectsEndMark(_ termination: PodState.Termination??) -> Bool {
+        guard endMark != nil, case .some(.some(let end)) = termination else { return false }
+        return end.exitCode != 137 && end.signal == nil && !end.couldNotStart
     }
 
     private func hasEnded(_ container: String, within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
-            if state.withLock({ $0.endedContainers.contains(container) }) { return true }
+            if state.withLock({ $0.endedContainers[container] != nil }) { return true }
             await sleepOrNot(.milliseconds(20))
         }
         return false

@@ -1,4 +1,5 @@
 package import Execution
+import Files
 package import JSON
 
 /// The Job that is submitted: the template with everything of ours filled in.
@@ -20,6 +21,8 @@ package struct JobManifest: Sendable {
     package var resources: ResourceRequest
     package var timeToLive: Int64?
     package var code: CodeDelivery
+    /// What the container writes when the command has ended.
+    package let endMark = "swiftflow: end of output \(randomName())"
 
     package init(
         template: JobTemplate, name: String, namespace: String, projectName: String?, image: String?, command: String,
@@ -56,7 +59,8 @@ package struct JobManifest: Sendable {
             metadata["generateName"] = nil
         }
         metadata["labels"] = merged(metadata["labels"], labels)
-        metadata["annotations"] = merged(metadata["annotations"], annotations)
+        metadata["annotations"] = merged(
+            metadata["annotations"], annotations + [(name: ObjectLabel.endMark, value: endMark)])
         return .object(metadata)
     }
 
@@ -92,8 +96,10 @@ package struct JobManifest: Sendable {
         if let image { container["image"] = .string(image) }
         if let pullPolicy { container["imagePullPolicy"] = .string(pullPolicy.rawValue) }
         container["command"] = .strings(
-            ContainerShell.arguments(running: command, after: code.preparation, in: code.workingFolder).map(
-                escapedForCluster))
+            ContainerShell(
+                command: command, preparation: code.preparation, folder: code.workingFolder, endMark: endMark
+            )
+            .arguments.map(escapedForCluster))
         container["args"] = nil
         if let folder = code.workingFolder { container["workingDir"] = .string(folder) }
         container["env"] = environment(container["env"])
@@ -163,22 +169,5 @@ package struct JobManifest: Sendable {
 extension JSONObject {
     fileprivate mutating func setDefault(_ name: String, _ value: JSONValue) {
         if self[name] == nil || self[name] == .null { self[name] = value }
-    }
-}
-
-/// How a command's text reaches the one shell that reads it, inside the container.
-enum ContainerShell {
-    /// Runs `command` with bash, which entry points are written for, or with `sh` in images that have no other.
-    ///
-    /// The text is an argument of its own all the way, so no other shell reads it.
-    ///
-    /// - Parameters:
-    ///   - preparation: lines before it, in which `$2` is the folder.
-    static func arguments(
-        running command: String, after preparation: String? = nil, in folder: String? = nil
-    ) -> [String] {
-        let start = #"if command -v bash >/dev/null 2>&1; then exec bash -c "$1"; else exec sh -c "$1"; fi"#
-        return ["sh", "-c", preparation.map { "\($0)\n\(start)" } ?? start, "swiftflow", command]
-            + (preparation == nil ? [] : [folder ?? "."])
     }
 }

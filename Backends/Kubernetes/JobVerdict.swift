@@ -164,13 +164,13 @@ extension PodState {
         let detail = termination.message.map { ": \($0)" } ?? ""
         let code = termination.exitCode
         switch termination.reason {
+        case _ where termination.couldNotStart:
+            return .failed(
+                .launch, reason: "the container could not be started (\(termination.reason ?? ""))\(detail)",
+                end: processEnd)
         case "OOMKilled":
             return .failed(
                 .outOfMemory, reason: "its container was killed for using more memory than it may (exit code \(code))",
-                end: processEnd)
-        case "ContainerCannotRun", "StartError", "RunContainerError", "CreateContainerError":
-            return .failed(
-                .launch, reason: "the container could not be started (\(termination.reason ?? ""))\(detail)",
                 end: processEnd)
         default:
             guard (129...192).contains(code) || termination.signal != nil, let process = processEnd else {
@@ -188,5 +188,12 @@ extension PodState {
         var time = Duration.zero
         if let start = termination.startedAt, let end = termination.finishedAt { time = .seconds(max(0, end - start)) }
         return ProcessEnd(termination: .exited(code: termination.exitCode), wallTime: time, usage: nil)
+    }
+}
+
+extension PodState.Termination {
+    /// Whether there was never a process in the container.
+    var couldNotStart: Bool {
+        ["ContainerCannotRun", "StartError", "RunContainerError", "CreateContainerError"].contains(reason ?? "")
     }
 }

@@ -102,7 +102,7 @@ package struct KubernetesBackend: Backend {
         return follow(
             job, in: place, runner: clusters.runnerID, tags: tags,
             handle: "\(place.paths.namespace)/\(job.name)/\(object["metadata"]?["uid"]?.string ?? "")",
-            output: passedOn(to: job))
+            endMark: manifest.endMark, output: passedOn(to: job))
     }
 
     package func reattach(_ job: Job, handle: String?) async throws -> Reattachment {
@@ -128,7 +128,7 @@ package struct KubernetesBackend: Backend {
         let submitted = follow(
             job, in: place, runner: state.runner ?? "", tags: [],
             handle: "\(place.paths.namespace)/\(state.name)/\(state.id)",
-            output: output)
+            endMark: state.endMark, output: output)
         if state.condition("Complete") != nil || state.condition("Failed") != nil {
             return .ended(await submitted.wait())
         }
@@ -143,7 +143,7 @@ package struct KubernetesBackend: Backend {
 
     private func follow(
         _ job: Job, in place: Place, runner: String, tags: [Tag], handle: String,
-        output: @escaping @Sendable (RawSpan) -> Void
+        endMark: String?, output: @escaping @Sendable (RawSpan) -> Void
     ) -> KubernetesJob {
         let watch = clusters.watch(
             cluster: place.cluster, key: place.key, paths: place.paths,
@@ -151,7 +151,7 @@ package struct KubernetesBackend: Backend {
         let follower = JobFollower(
             name: job.name, cluster: place.cluster, paths: place.paths, watch: watch,
             settings: JobFollower.Settings(pendingTimeout: configuration.pendingTimeout),
-            hasConfigMap: configuration.code == .configMap, output: output,
+            hasConfigMap: configuration.code == .configMap, endMark: endMark, output: output,
             report: job.report)
         return KubernetesJob(follower: follower, handle: handle, tags: tags)
     }

@@ -60,6 +60,8 @@ enum ObjectLabel {
     static let entryPoint = "swiftflow/entry-point"
     /// Annotation: tells a submission of ours whose answer was lost from one that somebody else made.
     static let submission = "swiftflow/submission"
+    /// Annotation: what the container writes after the command's last byte.
+    static let endMark = "swiftflow/end-mark"
 
     static let product = "swiftflow"
 }

@@ -12,6 +12,8 @@ package struct PodLogReader: Sendable {
     private var held: [UInt8] = []
     /// Up to where `held` is known to have no line's end.
     private var searched = 0
+    /// Whether `held` goes on with a line whose beginning was given away, and if so whether the line is a new one.
+    private var openLine: Bool?
     /// How many lines of each of the latest seconds were given away, the latest last; by UTC, since 1970.
     private var counts: [(second: Int64, lines: Int)] = []
     /// How many lines of a new connection are known.
@@ -19,15 +21,30 @@ package struct PodLogReader: Sendable {
     /// Times are not quite in order where a container's two streams meet; so much is asked for once more.
     private static let overlap: Int64 = 2
 
-    package init() {}
+    private let endMark: [UInt8]?
+    /// The mark was read: this is all there ever was.
+    package private(set) var isComplete = false
+    /// What came without a time: the node's own words, such as about a log that it cannot find.
+    package private(set) var words = ""
+
+    /// - Parameter endMark: what the container writes after its last byte; nil if it does not.
+    package init(endMark: String? = nil) {
+        self.endMark = endMark.map { Array($0.utf8) }
+    }
 
     /// From when on the log has to be asked for to go on, such as `2026-11-21T12:36:01Z`; nil for the beginning.
     package var since: String? { counts.last.map { timeText($0.second - Self.overlap) } }
 
+    /// How many lines were read, as far as it matters to tell whether there were more.
+    var lineCount: Int { counts.reduce(0) { $0 + $1.lines } }
+
     /// The connection was lost, and a new one begins with the lines of ``since``.
     package mutating func reconnect() {
+        // Half a line of the container's begins with half a time.
+        if openLine == nil, let first = held.first, !Self.isDigit(first) { note(held[...]) }
         held = []
         searched = 0
+        openLine = nil
         rest = counts.reduce(0) { $0 + $1.lines }
     }
 
@@ -37,12 +54,13 @@ package struct PodLogReader: Sendable {
         var start = 0
         while let end = held[max(start, searched)...].firstIndex(of: UInt8(ascii: "\n")) {
             take(held[start...end], deliver)
+            openLine = nil
             start = end + 1
             searched = start
         }
         held.removeFirst(start)
         searched = held.count
-        if held.count > Self.longestHeldLine { finish(deliver: deliver) }
+        if held.count > Self.longestHeldLine { giveAwayBeginning(deliver) }
     }
 
     /// The log has ended: what is left is a line without an end.
@@ -50,25 +68,74 @@ package struct PodLogReader: Sendable {
         if !held.isEmpty { take(held[...], deliver) }
         held = []
         searched = 0
+        openLine = nil
+    }
+
+    /// A line that is too long to be held is given away as far as it can be told what belongs to it.
+    private mutating func giveAwayBeginning(_ deliver: (ArraySlice<UInt8>) -> Void) {
+        let line = held[...]
+        guard let pieces = pieces(of: line), let last = pieces.ranges.last else {
+            held = []
+            searched = 0
+            return
+        }
+        if openLine == nil { openLine = isNew(pieces.second) }
+        if openLine == true { for piece in pieces.ranges.dropLast() { deliver(line[piece]) } }
+        // The last piece may go on, or be followed by a time, or by the mark.
+        let kept = pieces.ranges.count > 1 ? pieces.lastStart : max(last.lowerBound, last.upperBound - Self.pieceSize)
+        if pieces.ranges.count == 1, openLine == true { deliver(line[last.lowerBound..<kept]) }
+        held.removeFirst(kept)
+        searched = held.count
+    }
+
+    /// Keeps the node's own words, which it may repeat whenever it is asked.
+    private mutating func note(_ line: ArraySlice<UInt8>) {
+        let text = String(decoding: line.last == UInt8(ascii: "\n") ? line.dropLast() : line, as: UTF8.self)
+        guard words.utf8.count < 1000, !words.contains(text) else { return }
+        words += words.isEmpty ? text : "; \(text)"
+    }
+
+    /// Where the text of a line stands between the times.
+    private struct Pieces {
+        var ranges: [Range<Int>]
+        var second: Int64
+        /// Where the last one begins, with its time.
+        var lastStart: Int
+    }
+
+    /// - Returns: nil for a line that did not come from the container.
+    private func pieces(of line: ArraySlice<UInt8>) -> Pieces? {
+        let first = Self.stamp(at: line.startIndex, in: line)
+        guard first != nil || openLine != nil else { return nil }
+        var pieces = Pieces(ranges: [], second: first?.second ?? 0, lastStart: line.startIndex)
+        var start = first?.end ?? line.startIndex
+        // Older nodes write the time again before every piece of a long line.
+        while line.endIndex - start > Self.pieceSize, let next = Self.stamp(at: start + Self.pieceSize, in: line) {
+            pieces.ranges.append(start..<start + Self.pieceSize)
+            pieces.lastStart = start + Self.pieceSize
+            pieces.second = next.second
+            start = next.end
+        }
+        pieces.ranges.append(start..<line.endIndex)
+        return pieces
     }
 
     private mutating func take(_ line: ArraySlice<UInt8>, _ deliver: (ArraySlice<UInt8>) -> Void) {
-        guard let stamp = Self.stamp(at: line.startIndex, in: line) else {
-            // Not from the container, such as the node's own words about a log that is gone.
-            deliver(line)
+        guard !isComplete else { return }
+        guard let pieces = pieces(of: line) else {
+            note(line)
             return
         }
-        var pieces: [Range<Int>] = []
-        var start = stamp.end
-        var last = stamp
-        // Older nodes write the time again before every piece of a long line.
-        while line.endIndex - start > Self.pieceSize, let next = Self.stamp(at: start + Self.pieceSize, in: line) {
-            pieces.append(start..<start + Self.pieceSize)
-            start = next.end
-            last = next
+        guard openLine ?? isNew(pieces.second) else { return }
+        guard let endMark else {
+            for piece in pieces.ranges { deliver(line[piece]) }
+            return
         }
-        pieces.append(start..<line.endIndex)
-        if isNew(last.second) { for piece in pieces { deliver(line[piece]) } }
+        // The mark may stand at the end of a line that the command did not end, and be cut as such a line is.
+        let text = pieces.ranges.count == 1 ? line[pieces.ranges[0]] : pieces.ranges.flatMap { line[$0] }[...]
+        guard let mark = text.start(ofEnding: endMark) else { return deliver(text) }
+        isComplete = true
+        if mark > text.startIndex { deliver(text[..<mark]) }
     }
 
     /// Whether a line of that second has not been given away yet; counts it then.
@@ -140,4 +207,13 @@ package struct PodLogReader: Sendable {
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+}
+
+extension ArraySlice<UInt8> {
+    /// Where this text begins, if the line ends with it.
+    fileprivate func start(ofEnding text: [UInt8]) -> Int? {
+        let end = last == UInt8(ascii: "\n") ? endIndex - 1 : endIndex
+        guard end - startIndex >= text.count, self[end - text.count..<end].elementsEqual(text) else { return nil }
+        return end - text.count
+    }
 }

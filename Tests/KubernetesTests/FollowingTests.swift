@@ -43,7 +43,9 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         }
     }
 
-    private func follower(_ change: (inout JobFollower.Settings) -> Void = { _ in }) -> JobFollower {
+    private func follower(
+        endMark: String? = nil, _ change: (inout JobFollower.Settings) -> Void = { _ in }
+    ) -> JobFollower {
         var pace = ClusterWatch.Pace()
         pace.firstPause = .milliseconds(2)
         pace.longestPause = .milliseconds(20)
@@ -56,7 +58,7 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         return JobFollower(
             name: "j", cluster: cluster, paths: paths,
             watch: ClusterWatch(cluster: cluster, paths: paths, selector: "a=b", pace: pace), settings: settings,
-            output: { [seen] in seen.receive($0) }, report: { [seen] in seen.report($0) })
+            endMark: endMark, output: { [seen] in seen.receive($0) }, report: { [seen] in seen.report($0) })
     }
 
     private func until(_ condition: () -> Bool) async {
@@ -74,6 +76,72 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         guard case .ended(let process) = await end else { return #expect(Bool(false)) }
         #expect(process.termination == .exited(code: 3))
         #expect(seen.output == "hello\nno end")
+    }
+
+    @Test func `a node that is behind is asked until it has the whole log`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(terminated(0), phase: "Succeeded"))
+        // As seen on busy nodes: nothing yet, its own words, and only the first lines.
+        let first = "2026-11-21T12:00:00.1Z hello\n"
+        cluster.answerLogs("", "", "", "", "", "", "unable to retrieve container logs for docker://x", first, first)
+        cluster.setLog(first + "2026-11-21T12:00:03.2Z no endMARK\n")
+        guard case .ended(let process) = await follower(endMark: "MARK").follow() else { return #expect(Bool(false)) }
+        #expect(process.isSuccess)
+        #expect(seen.output == "hello\nno end")
+        #expect(seen.notes.isEmpty)
+    }
+
+    @Test func `a command has not finished when the end of its log cannot be had`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(terminated(0), phase: "Succeeded"))
+        cluster.setLog("2026-11-21T12:00:00.1Z hello\n")
+        let end = await follower(endMark: "MARK") { $0.logPatience = .milliseconds(50) }.follow()
+        guard case .failed(.incompleteLog, let reason, let process) = end else { return #expect(Bool(false)) }
+        #expect(reason.contains("the command succeeded, but the end of what it wrote could not be had"))
+        #expect(process?.isSuccess == true)
+        #expect(seen.output == "hello\n")
+    }
+
+    @Test func `of a command that failed, a log without its end is only told`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(terminated(3), phase: "Failed"))
+        cluster.setLog("unable to retrieve container logs")
+        let end = await follower(endMark: "MARK") { $0.logPatience = .milliseconds(50) }.follow()
+        guard case .ended(let process) = end else { return #expect(Bool(false)) }
+        #expect(process.termination == .exited(code: 3))
+        #expect(seen.notes.contains("could not be had from the cluster: its node says: unable to retrieve"))
+        #expect(seen.output.isEmpty)
+    }
+
+    @Test func `a command that was killed cannot end its log, which is read until it stands still`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(terminated(137), phase: "Failed"))
+        let first = "2026-11-21T12:00:00.1Z hello\n"
+        cluster.answerLogs("", first, first)
+        cluster.setLog(first + "2026-11-21T12:00:00.2Z last\n")
+        guard case .failed(.signal, _, _) = await follower(endMark: "MARK").follow() else {
+            return #expect(Bool(false))
+        }
+        #expect(seen.output == "hello\nlast\n")
+        #expect(seen.notes.isEmpty)
+    }
+
+    /// Job and pods are told on two ways, of which either may be behind.
+    @Test(arguments: [(0, "Complete"), (3, "Failed")], [false, true])
+    func `a job whose end is told before its pod's is asked for it, and for its log`(
+        row: (code: Int, condition: String), isPodKnown: Bool
+    ) async {
+        cluster.setLog("2026-11-21T12:00:00.1Z hello\n2026-11-21T12:00:00.2Z MARK\n")
+        cluster.setJob("j", job())
+        if isPodKnown { cluster.setPod("j-1", pod(running)) }
+        async let end = follower(endMark: "MARK").follow()
+        await until { cluster.requests.count { $0.hasPrefix("watch") } == 2 }
+        cluster.setPod(
+            "j-1", pod(terminated(row.code), phase: row.code == 0 ? "Succeeded" : "Failed"), isTold: false)
+        cluster.setJob("j", job(#"{"conditions":[{"type":"\#(row.condition)","status":"True","reason":"r"}]}"#))
+        guard case .ended(let process) = await end else { return #expect(Bool(false)) }
+        #expect(process.termination == .exited(code: Int32(row.code)))
+        #expect(seen.output == "hello\n")
     }
 
     @Test func `K-08 silence, 429 and 410 are waited out, and the end that came meanwhile is seen`() async {

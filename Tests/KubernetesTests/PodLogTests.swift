@@ -63,11 +63,68 @@ private func line(_ second: Int, _ nanosecond: String, _ text: String) -> String
         #expect(reading.result == piece + piece + "end\n")
     }
 
-    @Test func `a node's own words are passed on, and its time zone is kept`() {
+    @Test func `a node's own words are kept apart, and its time zone is understood`() {
         var reading = Reading()
         reading.append("unable to retrieve container logs\n2026-11-21T12:36:01.05+02:00 x\n".utf8)
-        #expect(reading.result == "unable to retrieve container logs\nx\n")
+        #expect(reading.result == "x\n")
+        #expect(reading.reader.words == "unable to retrieve container logs")
         #expect(reading.reader.since == "2026-11-21T10:35:59Z")
+    }
+
+    /// The end of a log: what the command wrote last, and what is given away of it.
+    @Test(
+        arguments: [
+            (["one\n", "MARK\n"], "one\n"), (["no endMARK\n"], "no end"), (["MARK\n"], ""), (["MARK"], ""),
+            (["a MARK in between\n", "MARK\n", "later\n"], "a MARK in between\n"),
+            ([String(repeating: "x", count: 16_382) + "MA", "RK\n"], String(repeating: "x", count: 16_382)),
+        ])
+    func `the mark tells that a log is whole, and is not part of it`(pieces: [String], text: String) {
+        var reading = Reading(reader: PodLogReader(endMark: "MARK"))
+        for piece in pieces {
+            #expect(!reading.reader.isComplete || piece == "later\n")
+            reading.append("2026-11-21T12:36:01.057807078Z \(piece)".utf8)
+        }
+        reading.finish()
+        #expect(reading.reader.isComplete)
+        #expect(reading.result == text)
+    }
+
+    @Test func `a log without its mark is not whole, however often it is read`() {
+        var reading = Reading(reader: PodLogReader(endMark: "MARK"))
+        for _ in 0..<3 {
+            reading.append(line(1, "1", "one").utf8)
+            #expect(!reading.reader.isComplete)
+            reading.reader.reconnect()
+        }
+        reading.append((line(1, "1", "one") + line(2, "1", "two") + line(2, "1", "MARK")).utf8)
+        #expect(reading.reader.isComplete)
+        #expect(reading.result == "one\ntwo\n")
+    }
+
+    /// Longer than what is held of a line; older nodes write the time before every piece of it.
+    @Test(arguments: [true, false]) func `a line of many megabytes arrives whole`(isInPieces: Bool) {
+        let stamp = Array("2026-11-21T12:36:01.057807078Z ".utf8)
+        let block = (0..<10_000).map { "\($0) " }.joined().utf8
+        var line: [UInt8] = []
+        while line.count < 18 << 20 { line += block }
+        var log = isInPieces ? [] : stamp
+        var start = 0
+        while start < line.count {
+            let end = min(start + 16_384, line.count)
+            if isInPieces { log += stamp }
+            log += line[start..<end]
+            start = end
+        }
+        log += Array("MARK\n".utf8)
+        var reading = Reading(reader: PodLogReader(endMark: "MARK"))
+        for start in stride(from: 0, to: log.count, by: 600_000) {
+            reading.append(log[start..<min(start + 600_000, log.count)])
+        }
+        reading.append("2026-11-21T12:36:02Z more\n".utf8)
+        #expect(reading.reader.isComplete)
+        // Not as an expectation on both, which would print them.
+        let isSame = reading.text == line
+        #expect(isSame)
     }
 
     @Test func `a log that was rotated away while the connection was lost goes on with what is left`() {

@@ -14,6 +14,7 @@ final class ScriptedCluster: ClusterAPI {
         var isPod: [Int: Bool] = [:]
         var nextWatcher = 0
         var log: [UInt8] = []
+        var earlierLogs: [String] = []
         var keepsThenFails = false
     }
 
@@ -32,14 +33,19 @@ final class ScriptedCluster: ClusterAPI {
 
     func setLog(_ text: String) { state.withLock { $0.log = Array(text.utf8) } }
 
-    func setJob(_ name: String, _ json: String) { set(name, json, isPod: false) }
-    func setPod(_ name: String, _ json: String) { set(name, json, isPod: true) }
+    /// The next requests for a log are answered so, before what ``setLog(_:)`` says.
+    func answerLogs(_ texts: String...) { state.withLock { $0.earlierLogs += texts } }
 
-    private func set(_ name: String, _ json: String, isPod: Bool) {
+    func setJob(_ name: String, _ json: String) { set(name, json, isPod: false) }
+
+    /// - Parameter isTold: whether those who watch are told.
+    func setPod(_ name: String, _ json: String, isTold: Bool = true) { set(name, json, isPod: true, isTold: isTold) }
+
+    private func set(_ name: String, _ json: String, isPod: Bool, isTold: Bool = true) {
         guard let value = try? JSONReader.read(Array(json.utf8).span) else { return }
         state.withLock { state in
             if isPod { state.pods[name] = value } else { state.jobs[name] = value }
-            send("MODIFIED", value, isPod: isPod, &state)
+            if isTold { send("MODIFIED", value, isPod: isPod, &state) }
         }
     }
 
@@ -138,7 +144,9 @@ final class ScriptedCluster: ClusterAPI {
     func stream(_ path: String, receive: @escaping @Sendable (RawSpan) -> Void) async throws {
         if path.contains("/log?") {
             try note("log", path)
-            let bytes = state.withLock { $0.log }
+            let bytes = state.withLock { state in
+                state.earlierLogs.isEmpty ? state.log : Array(state.earlierLogs.removeFirst().utf8)
+            }
             unsafe receive(bytes.span.bytes)
             return
         }
