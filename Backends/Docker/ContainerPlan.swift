@@ -8,7 +8,7 @@ import Projects
 import SystemPackage
 import Tracking
 
-/// The command line that creates a job's container: every word of it, and the variables that must not be on it.
+/// The command line that makes a job's container: every word of it, and the variables that must not be on it.
 struct ContainerPlan: Sendable {
     /// Labels, by which containers are found again.
     enum Label {
@@ -17,13 +17,16 @@ struct ContainerPlan: Sendable {
         static let runner = "io.swiftflow.runner"
     }
 
-    /// After `docker create`.
+    /// After `docker run` or `docker create`.
     var arguments: [String] = []
     /// `NAME=VALUE` lines for `--env-file /dev/stdin`: values are neither arguments, which everybody can read, nor files.
     var variableLines: [UInt8] = []
     /// Variables such a line cannot hold; they go through the client's own environment.
     var clientVariables: [String: String] = [:]
     var notes: [String] = []
+
+    /// What the client reads while it creates the container.
+    var standardInput: StandardInput { variableLines.isEmpty ? .null : .bytes(variableLines) }
 
     /// - Parameter image: what to run, by its id, so that it is the one that was looked at.
     init(

@@ -11,15 +11,16 @@ import Tracking
 
 /// Runs jobs in containers of this machine's engine, through the user's own `docker` or `podman`.
 ///
-/// A job's container is created, started with a client attached that carries its output, asked how it ended, and removed. A guard kept
-/// beside the client stops the container when the runner dies; what even that leaves behind, the next start finds by its label.
+/// A job's container is started with a client attached that carries its output, asked how it ended where that client does not know, and
+/// removed. A guard kept beside the client stops the container when the runner dies; what even that leaves behind, the next start finds by
+/// its label.
 package struct DockerBackend: Backend {
     package let name = "docker"
     package let runsContainers = true
     private let configuration: DockerConfiguration
-    private let environment: [String: String]
-    private let workingDirectory: FilePath
-    private let starter: any ProcessStarter
+    let environment: [String: String]
+    let workingDirectory: FilePath
+    let starter: any ProcessStarter
     private let memory = EngineMemory()
 
     /// - Parameter environment: the caller's, which leads the client to its engine.
@@ -95,57 +96,18 @@ package struct DockerBackend: Backend {
         // The client would leave a missing folder to the engine, which makes it root's.
         if let folder = job.artifactFolder { try makeFolders(folder, mode: 0o777) }
 
-        let container = try await create(plan, job, client)
-        do {
-            try Task.checkCancellation()
-            let guardProcess = try await startGuard(of: container, client)
-            let started: any RunningProcess
-            do {
-                started = try await client.startAttached(
-                    container, standardInput: job.standardInput, output: OutputHandling(receive: job.output.receive))
-            } catch {
-                await guardProcess.signal(SIGKILL)
-                throw error
-            }
-            let sweep = memory.sweepOnce(client)
-            return DockerJob(
-                container: container, client: client, process: started, guardProcess: guardProcess, sweep: sweep,
-                memoryLimit: job.resources.memory,
-                tags: [
-                    Tag(WellKnownTag.dockerImageURI, image.name), Tag(WellKnownTag.dockerImageID, image.facts.id),
-                ])
-        } catch {
-            // Not a child task: a cancelled submission has to leave nothing behind as well.
-            await Task { try? await client.remove(container) }.value
-            throw error
+        let container = try await start(plan, job, needs, client)
+        let submitted = DockerJob(
+            container, client: client, sweep: memory.sweepOnce(client), memoryLimit: job.resources.memory,
+            tags: [
+                Tag(WellKnownTag.dockerImageURI, image.name), Tag(WellKnownTag.dockerImageID, image.facts.id),
+            ])
+        guard !Task.isCancelled else {
+            // A cancelled submission leaves nothing behind.
+            await submitted.kill()
+            throw CancellationError()
         }
-    }
-
-    private func create(_ plan: ContainerPlan, _ job: Job, _ client: ContainerClient) async throws -> String {
-        func attempt() async throws -> String {
-            try await client.create(
-                plan.arguments, variables: plan.clientVariables,
-                standardInput: plan.variableLines.isEmpty ? .null : .bytes(plan.variableLines))
-        }
-        do {
-            return try await attempt()
-        } catch let error as ContainerError where error.kind == .nameConflict {
-            // A left-over of the same job, whose runner is dead: nobody else gives containers this name.
-            guard let old = try await client.container(job.name), old.labels[ContainerPlan.Label.job] == job.name,
-                LeftoverContainers.isAbandoned(old.labels)
-            else { throw error }
-            try await client.remove(old.id)
-            return try await attempt()
-        }
-    }
-
-    /// Keeps a process beside the runner that stops the container when the runner is gone.
-    private func startGuard(of container: String, _ client: ContainerClient) async throws -> any RunningProcess {
-        let stop = [client.executable.string] + client.stopArguments(container, grace: .seconds(5))
-        return try await starter.start(
-            ProcessSpecification(
-                executable: try Keeper.locate(), arguments: ["--guard"] + stop, environment: environment,
-                workingDirectory: workingDirectory, output: .discarded))
+        return submitted
     }
 
     // MARK: Images

@@ -12,22 +12,25 @@ final class DockerJob: SubmittedJob {
     var handle: String? { container }
     private let client: ContainerClient
     private let conclusion: Task<JobEnd, Never>
+    private let guardProcess: any RunningProcess
+    private let sweep: Task<Void, Never>?
     private let isOver: Flag
 
     init(
-        container: String, client: ContainerClient, process: any RunningProcess, guardProcess: any RunningProcess,
-        sweep: Task<Void, Never>?, memoryLimit: Int64?, tags: [Tag]
+        _ started: StartedContainer, client: ContainerClient, sweep: Task<Void, Never>?, memoryLimit: Int64?,
+        tags: [Tag]
     ) {
+        let container = started.id
         self.container = container
         self.client = client
         self.tags = tags
         let flag = Flag()
         isOver = flag
+        guardProcess = started.guardProcess
+        self.sweep = sweep
         // Owned by the job. Not a child of the waiting task, whose cancellation must not keep it from the end.
         conclusion = Task {
-            let end = await Self.conclude(container, client, process, memoryLimit: memoryLimit)
-            await guardProcess.signal(SIGKILL)
-            await sweep?.value
+            let end = await Self.conclude(started, client, memoryLimit: memoryLimit)
             flag.set()
             return end
         }
@@ -37,6 +40,14 @@ final class DockerJob: SubmittedJob {
         await conclusion.value
     }
 
+    func settle() async {
+        _ = await conclusion.value
+        await guardProcess.signal(SIGKILL)
+        // What cannot be removed now has ended, and is found by its label at the next start.
+        await Task { [client, container] in try? await client.remove(container) }.value
+        await sweep?.value
+    }
+
     func cancel(grace: Duration) async {
         // A container that was told before it had started has not heard it.
         for _ in 0..<20 where !isOver.isSet {
@@ -44,7 +55,7 @@ final class DockerJob: SubmittedJob {
             if await ends(within: .milliseconds(500)) { break }
         }
         if !isOver.isSet { await kill() }
-        _ = await conclusion.value
+        await settle()
     }
 
     func kill() async {
@@ -53,7 +64,7 @@ final class DockerJob: SubmittedJob {
             if await ends(within: .milliseconds(500)) { break }
         }
         if !isOver.isSet { await Task { [client, container] in try? await client.remove(container) }.value }
-        _ = await conclusion.value
+        await settle()
     }
 
     /// Whether the job is over after at most this time; also where the calling task has been cancelled.
@@ -66,36 +77,29 @@ final class DockerJob: SubmittedJob {
         }.value
     }
 
-    /// Waits for the client, asks the engine how the container ended, and removes it.
+    /// Waits for the client and, unless it has told a success, asks the engine how the container ended.
     private static func conclude(
-        _ container: String, _ client: ContainerClient, _ process: any RunningProcess, memoryLimit: Int64?
+        _ started: StartedContainer, _ client: ContainerClient, memoryLimit: Int64?
     ) async -> JobEnd {
-        let carried = await process.wait()
-        let result: JobEnd
+        let carried = await started.carrier.wait()
+        if carried.isSuccess, started.carrierKnowsSuccess {
+            return .ended(ProcessEnd(termination: .exited(code: 0), wallTime: carried.wallTime, usage: nil))
+        }
         do {
-            // The engine's own word for success, and a removal that it refuses for what still runs: nothing more to ask.
-            if client.flavour == .docker, carried.isSuccess, try await client.removeEnded(container) {
-                return .ended(ProcessEnd(termination: .exited(code: 0), wallTime: carried.wallTime, usage: nil))
-            }
-            guard let state = try await client.container(container) else {
+            guard let state = try await client.container(started.id) else {
                 return .lost(reason: "its container was removed by somebody else")
             }
             if state.phase.isOver || !state.hasStarted {
-                result = JobEnd(state, wallTime: carried.wallTime, memoryLimit: memoryLimit)
-            } else {
-                // Its output goes nowhere any more: a run whose log is not whole has not finished (rule R19).
-                try? await client.stop(container, grace: .seconds(5))
-                result = .lost(
-                    reason:
-                        "the client that carried its output ended (\(carried.explanation)); the container was stopped")
+                return JobEnd(state, wallTime: carried.wallTime, memoryLimit: memoryLimit)
             }
+            // Its output goes nowhere any more: a run whose log is not whole has not finished (rule R19).
+            try? await client.stop(started.id, grace: .seconds(5))
+            return .lost(
+                reason: "the client that carried its output ended (\(carried.explanation)); the container was stopped")
         } catch {
             // The engine does not answer; the guard or the next start removes the container.
             return .lost(reason: "the container engine could not be asked how it ended: \(error)")
         }
-        // What cannot be removed now has ended, and is found by its label at the next start.
-        try? await client.remove(container)
-        return result
     }
 }
 

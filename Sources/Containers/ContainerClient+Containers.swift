@@ -46,11 +46,13 @@ extension ContainerClient {
     }
 
     /// Starts a created container with this client as the carrier of its output: it ends when the container ends.
+    ///
+    /// - Parameter givesInput: whether the container was created with an input, which never ends when nobody is there to end it.
     package func startAttached(
-        _ container: String, standardInput: StandardInput = .null, output: OutputHandling
+        _ container: String, standardInput: StandardInput = .null, givesInput: Bool = false, output: OutputHandling
     ) async throws -> any RunningProcess {
         var arguments = ["start", "--attach"]
-        if case .inherited = standardInput { arguments.append("--interactive") }
+        if givesInput { arguments.append("--interactive") }
         return try await keep(arguments + [container], standardInput: standardInput, output: output)
     }
 
@@ -127,13 +129,6 @@ extension ContainerClient {
     package func remove(_ container: String) async throws {
         let result = try await call(["rm", "--force", "--volumes", container], patience: patience)
         try accept(result, "rm")
-    }
-
-    /// Removes the container unless it runs.
-    ///
-    /// - Returns: whether it is gone, which proves that it had ended.
-    package func removeEnded(_ container: String) async throws -> Bool {
-        try await call(["rm", "--volumes", container], patience: patience).end.isSuccess
     }
 
     private func accept(_ result: ToolResult, _ what: String) throws {

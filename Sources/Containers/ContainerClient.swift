@@ -106,7 +106,11 @@ package struct ContainerClient: Sendable {
 
     /// Says in our words what the client said on standard error.
     func failure(_ result: ToolResult, kind: ContainerError.Kind, what: String) -> ContainerError {
-        let said = Self.complaint(in: result.lastLines)
+        failure(saying: result.lastLines, kind: kind, what: what)
+    }
+
+    func failure(saying lines: [String], kind: ContainerError.Kind, what: String) -> ContainerError {
+        let said = Self.complaint(in: lines)
         let text = said.lowercased()
         let unreachable = [
             "cannot connect to the docker daemon", "is the docker daemon running", "error during connect",

@@ -71,9 +71,15 @@ package protocol SubmittedJob: Sendable {
 
     /// Ends the job at once.
     func kill() async
+
+    /// Clears away what is left of a job that has ended; called once its end is recorded.
+    ///
+    /// Until then it stays, so that a runner that dies in between has lost nothing.
+    func settle() async
 }
 
 extension SubmittedJob {
+    package func settle() async {}
     package var handle: String? { nil }
     package var tags: [Tag] { [] }
 }

@@ -35,7 +35,7 @@ package struct Launcher: Sendable {
         async let abandoned: Void = reportAbandonedRuns(in: store)
         let outcome = await execute(prepared, record: record, control: control, .anew)
         await abandoned
-        return try await end(outcome, prepared, record)
+        return try await end(outcome, prepared, record, control)
     }
 
     /// Finds the job of a run again whose runner died, and follows it to its end; one that was never submitted is submitted now.
@@ -52,7 +52,7 @@ package struct Launcher: Sendable {
         let record = RunRecord(info: taken, store: store)
         services.observe(.created(taken, isNew: false))
         let outcome = await execute(prepared, record: record, control: control, .again(handle: handle))
-        return try await end(outcome, prepared, record)
+        return try await end(outcome, prepared, record, control)
     }
 
     /// How a job comes to be followed.
@@ -62,14 +62,18 @@ package struct Launcher: Sendable {
     }
 
     private func end(
-        _ outcome: RunOutcome, _ prepared: PreparedLaunch, _ record: RunRecord
+        _ outcome: RunOutcome, _ prepared: PreparedLaunch, _ record: RunRecord, _ control: RunControl
     ) async throws -> RunResult {
         var outcome = outcome
         if let conclude = prepared.request.conclude { outcome = await conclude(record.info, outcome) }
         // The end is recorded even if this task has been cancelled: an unstructured task is not.
-        let ended = try await Task { try await record.end(outcome, at: currentTimeMilliseconds()) }.value
+        let ended = try await Task { [outcome] in
+            try await record.end(outcome, at: currentTimeMilliseconds())
+        }.value
         let result = RunResult(run: ended, status: ended.status, outcome: outcome)
         services.observe(.ended(result))
+        // Not before: should this runner die first, whoever resumes can still learn of the end.
+        await control.settle()
         return result
     }
 

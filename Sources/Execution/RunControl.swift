@@ -22,6 +22,11 @@ package final class RunControl: Sendable {
         await job?.kill()
     }
 
+    /// Returns once nothing is left of the job, whose end has been recorded.
+    func settle() async {
+        await state.withLock { $0.job }?.settle()
+    }
+
     /// Waits for the job's end; when the waiting task is cancelled, the job is asked to end and after `grace` made to.
     func wait(for job: any SubmittedJob, grace: Duration) async -> JobEnd {
         let wantsKill = state.withLock { state in

@@ -47,7 +47,9 @@ package struct BackendConformance: Sendable {
     ) async throws -> (end: JobEnd, output: CollectedOutput) {
         let output = CollectedOutput()
         let submitted = try await backend.submit(job(command, output: output.handling, variables: variables))
-        return (await submitted.wait(), output)
+        let end = await submitted.wait()
+        await submitted.settle()
+        return (end, output)
     }
 
     private func text(_ output: CollectedOutput) -> String {

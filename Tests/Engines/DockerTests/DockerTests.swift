@@ -13,7 +13,7 @@ import Testing
 import Tracking
 
 extension OnDocker {
-    @Suite(.timeLimit(.minutes(3))) struct DockerBackendTests {
+    @Suite(.timeLimit(.minutes(1))) struct DockerBackendTests {
         let folder: TemporaryDirectory
         let backend: DockerBackend
 
@@ -39,7 +39,9 @@ extension OnDocker {
             let output = CollectedOutput()
             let submitted = try await (backend ?? self.backend).submit(
                 job(command, output: output.handling, change: change))
-            return (await submitted.wait(), output.text())
+            let end = await submitted.wait()
+            await submitted.settle()
+            return (end, output.text())
         }
 
         // MARK: What every backend promises
@@ -120,7 +122,7 @@ extension OnDocker {
                     decoding: (try? readFile(FilePath("/proc/\(process)/cmdline"), limit: 1 << 20)) ?? [], as: UTF8.self
                 )
             }
-            #expect(arguments.contains { $0.contains("start") && $0.contains("--attach") })
+            #expect(arguments.contains { $0.contains("run") && $0.contains("--cidfile") })
             #expect(!arguments.contains { $0.contains(secret) })
             await submitted.kill()
         }
@@ -138,6 +140,59 @@ extension OnDocker {
             await submitted.kill()
             _ = await submitted.wait()
             #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
+        }
+
+        @Test func `nothing is left of a container that came to its own end, however it did`() async throws {
+            for command in ["true", "exit 3"] {
+                let job = try job(command)
+                let submitted = try await backend.submit(job)
+                #expect(await submitted.wait().exitCode == (command == "true" ? 0 : 3))
+                // Until the end has been recorded, whoever resumes must be able to ask for it.
+                #expect(try await DockerEngine.containers(ofRun: job.run.runID).count == 1)
+                await submitted.settle()
+                #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
+            }
+        }
+
+        @Test func `an input of the container's own is its own, and not the variables`() async throws {
+            for option in ["interactive", "i"] {
+                let (end, text) = try await run("cat; echo $SF_OWN") { job in
+                    job.ownVariables["SF_OWN"] = "mine"
+                    job.container?.options = [.init(name: option, value: nil)]
+                }
+                #expect(end.isSuccess && text == "mine\n", "\(option): \(end) \(text)")
+            }
+        }
+
+        @Test func `a name and an id file of the user's own are kept`() async throws {
+            let ready = Signal("ready")
+            let name = "own-\(randomName().lowercased())"
+            let file = folder.path.appending("id")
+            let submitted = try await backend.submit(
+                job("echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) }) {
+                    $0.container?.options = [
+                        .init(name: "name", value: name), .init(name: "cidfile", value: file.string),
+                    ]
+                })
+            await ready.wait()
+            #expect(try await DockerEngine.ask("inspect", "-f", "{{.Id}}", name) == submitted.handle)
+            #expect(try readFile(file, limit: 100) == Array((submitted.handle ?? "").utf8))
+            await submitted.kill()
+        }
+
+        @Test func `a cancelled submission leaves no container behind`() async throws {
+            for delay in [0, 5, 40, 80, 120, 160, 200] {
+                let job = try job("sleep 100")
+                let submission = Task { [backend] in try await backend.submit(job) }
+                // Any moment will do: it must be true at each.
+                try await Task.sleep(for: .milliseconds(delay))
+                submission.cancel()
+                switch await submission.result {
+                case .success(let submitted): await submitted.kill()
+                case .failure: break
+                }
+                #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [], "\(delay)")
+            }
         }
 
         @Test func `options of the user are words of the client's command line, as often as they are given`()

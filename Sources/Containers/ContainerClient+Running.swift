@@ -1,0 +1,114 @@
+import Diagnostics
+import Files
+import JSON
+package import Processes
+import Synchronization
+import SystemPackage
+
+extension ContainerClient {
+    /// Creates a container and starts it with this client as the carrier of its output, which ends when the container ends.
+    ///
+    /// One call of the client does what `create` and `startAttached` do in two. It returns once the container is there; what the client
+    /// itself has written until then is not the container's.
+    ///
+    /// - Parameters:
+    ///   - arguments: everything after `run`: options, image, command.
+    ///   - variables: for the client's environment, see `--env NAME`.
+    ///   - standardInput: what `--env-file /dev/stdin` reads; the container has no other input.
+    /// - Returns: the container's id, and what the engine warned of.
+    /// - Throws: when there is no container. A cancelled call waits for it, so that whoever cancels can remove it.
+    package func run(
+        _ arguments: [String], variables: [String: String] = [:], standardInput: StandardInput = .null,
+        output: OutputHandling
+    ) async throws -> (id: String, process: any RunningProcess, warnings: [String]) {
+        let admission = try Admission(output)
+        let process = try await starter.start(
+            ProcessSpecification(
+                executable: executable, arguments: ["run", "--cidfile", admission.file.string] + arguments,
+                environment: environment.merging(variables) { _, new in new }, workingDirectory: workingDirectory,
+                standardInput: standardInput, output: OutputHandling(receive: admission.receive)))
+        // Not a child task: the wait goes on when this one is cancelled.
+        let wait = Task { await admission.wait(for: process) }
+        let id = await withTaskCancellationHandler {
+            await wait.value
+        } onCancel: {
+            // An engine that has not made the container by then does not answer any more.
+            Task {
+                try? await Task.sleep(for: .seconds(5))
+                if admission.identifier == nil { await process.stop(grace: .seconds(1)) }
+            }
+        }
+        if let id { return (id, process, admission.warnings) }
+        throw failure(saying: admission.clientLines, kind: .refused, what: "run")
+    }
+}
+
+/// Tells what the client says before there is a container from what the container says.
+private final class Admission: Sendable {
+    /// Where the client writes the container's id, after its warnings and before it starts the container.
+    let file: FilePath
+    private let folder: TemporaryDirectory
+    private let output: OutputHandling
+    private let state = Mutex(State())
+
+    private struct State {
+        var identifier: String?
+        var clientBytes: [UInt8] = []
+        var processIsOver = false
+    }
+
+    init(_ output: OutputHandling) throws {
+        folder = try TemporaryDirectory(prefix: "swiftflow-container")
+        file = folder.path.appending("id")
+        self.output = output
+    }
+
+    var identifier: String? { look() }
+
+    /// Passes on what comes once the container is there.
+    var receive: @Sendable (OutputStream, RawSpan) -> Void {
+        { stream, bytes in
+            if self.look() != nil { return self.output.receive(stream, bytes) }
+            self.state.withLock { state in
+                unsafe bytes.withUnsafeBytes { unsafe state.clientBytes.append(contentsOf: $0) }
+                if state.clientBytes.count > 65_536 { state.clientBytes.removeFirst(32_768) }
+            }
+        }
+    }
+
+    /// The container's id once it is there; nil when the client has ended without one.
+    func wait(for process: any RunningProcess) async -> String? {
+        // Ends with the process, whose end somebody always awaits.
+        Task {
+            _ = await process.wait()
+            state.withLock { $0.processIsOver = true }
+        }
+        while true {
+            let isOver = state.withLock { $0.processIsOver }
+            if let identifier = look() { return identifier }
+            if isOver { return nil }
+            // A file that is filled, some tenths of a second from now: a watch on it would cost more, and watches run out.
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    private func look() -> String? {
+        state.withLock { state in
+            if let known = state.identifier { return known }
+            guard let bytes = try? readFile(file, limit: 256), bytes.count >= 64,
+                bytes.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit })
+            else { return nil }
+            state.identifier = String(decoding: bytes, as: UTF8.self)
+            return state.identifier
+        }
+    }
+
+    var clientLines: [String] {
+        let bytes = state.withLock { $0.clientBytes }
+        return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(20).map(String.init)
+    }
+
+    var warnings: [String] {
+        clientLines.filter { $0.hasPrefix("WARNING: ") }.map { String($0.dropFirst("WARNING: ".count)) }
+    }
+}
