@@ -9,6 +9,10 @@ import socket
 import time
 
 
+# How a chunked answer ends; text of JSON never does.
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+
+
 class HungUp(Exception):
     """The server has closed a connection on which it owed an answer."""
 
@@ -22,6 +26,7 @@ class Connection:
         self.buffer = bytearray(1 << 20)
         self.head = b""
         self.missing = None
+        self.tail = b""
         self.pieces = None
 
     def send(self, request):
@@ -46,13 +51,20 @@ class Connection:
                 return False
             fields = self.head[:end].lower()
             start = fields.find(b"content-length:")
-            if start < 0:
-                raise SystemExit(f"an answer without a length:\n{fields.decode()}")
-            stop = fields.find(b"\r\n", start)
-            length = int(fields[start + 15 : stop if stop >= 0 else end])
             if self.head[9:12] != b"200":
                 raise SystemExit(f"refused:\n{self.head.decode()}")
+            if start < 0:
+                if b"transfer-encoding: chunked" not in fields:
+                    raise SystemExit(f"an answer without a length:\n{fields.decode()}")
+                self.missing = -1
+                self.tail = self.head[-7:]
+                return self.tail.endswith(LAST_CHUNK)
+            stop = fields.find(b"\r\n", start)
+            length = int(fields[start + 15 : stop if stop >= 0 else end])
             self.missing = length - (len(self.head) - end - 4)
+        elif self.missing < 0:
+            self.tail = (self.tail + self.buffer[max(0, count - 7) : count])[-7:]
+            return self.tail.endswith(LAST_CHUNK)
         else:
             self.missing -= count
         return self.missing == 0

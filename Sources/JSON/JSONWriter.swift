@@ -31,6 +31,13 @@ package struct JSONWriter {
         end(UInt8(ascii: "]"))
     }
 
+    // Each half by itself, for texts that are written in pieces.
+
+    package mutating func beginObject() { begin(UInt8(ascii: "{")) }
+    package mutating func endObject() { end(UInt8(ascii: "}")) }
+    package mutating func beginArray() { begin(UInt8(ascii: "[")) }
+    package mutating func endArray() { end(UInt8(ascii: "]")) }
+
     @usableFromInline
     mutating func begin(_ bracket: UInt8) {
         separate()
@@ -54,6 +61,20 @@ package struct JSONWriter {
         needsComma = false
     }
 
+    /// Bytes that are JSON text already and end with a name and its colon, such as the beginning of elements that all begin alike.
+    package mutating func prepared(_ text: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: text)
+        needsComma = false
+    }
+
+    /// What has been written since the last time, for texts that are sent piece by piece.
+    package mutating func takePiece() -> [UInt8] {
+        let piece = bytes
+        bytes.removeAll(keepingCapacity: true)
+        return piece
+    }
+
     private mutating func separate() {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
     }
@@ -68,7 +89,7 @@ package struct JSONWriter {
 
     package mutating func integer(_ value: Int64) {
         separate()
-        bytes.append(contentsOf: String(value).utf8)
+        appendDecimal(value)
         needsComma = true
     }
 
@@ -115,6 +136,24 @@ package struct JSONWriter {
         string(name)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
+    }
+
+    private mutating func appendDecimal(_ value: Int64) {
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        let start = bytes.count
+        var rest = value.magnitude
+        repeat {
+            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit))
+            rest = quotient
+        } while rest > 0
+        var first = start
+        var last = bytes.count - 1
+        while first < last {
+            bytes.swapAt(first, last)
+            first += 1
+            last -= 1
+        }
     }
 
     private mutating func appendQuoted(_ text: String) {

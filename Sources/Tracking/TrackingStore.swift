@@ -50,11 +50,11 @@ package protocol TrackingStore: Sendable {
     // MARK: Reading metrics and datasets
 
     /// Points ordered by timestamp, step, value. An unknown run or key has none.
-    func metricHistory(_ query: MetricHistoryQuery) async throws -> Page<Metric>
-    /// Points of several runs ordered by run, timestamp, step, value; each carries its run id.
-    func metricHistories(runIDs: [String], key: String, maxResults: Int) async throws -> [Metric]
-    /// Points of several runs, thinned out over the steps; each carries its run id.
-    func sampledMetricHistories(_ query: MetricIntervalQuery) async throws -> [Metric]
+    func metricPoints(_ query: MetricHistoryQuery) async throws -> Page<MetricPoint>
+    /// Points of several runs, ordered by run, at most so many together.
+    func metricSeries(runIDs: [String], key: String, maxResults: Int) async throws -> [MetricSeries]
+    /// Points of several runs, thinned out over the steps.
+    func sampledMetricSeries(_ query: MetricIntervalQuery) async throws -> [MetricSeries]
     func datasets(experimentIDs: [String]) async throws -> [DatasetSummary]
 
     /// Releases what the store holds; no call may follow. Durability does not depend on it.
@@ -75,6 +75,22 @@ extension TrackingStore {
             guard let taken = try await run(id: runID).data.params.first(where: { $0.key == name }) else { throw error }
             return taken.value == value
         }
+    }
+
+    /// A history as metrics.
+    package func metricHistory(_ query: MetricHistoryQuery) async throws -> Page<Metric> {
+        let page = try await metricPoints(query)
+        return Page(page.elements.map { Metric(query.key, $0) }, nextPageToken: page.nextPageToken)
+    }
+
+    /// Histories of several runs as metrics; each carries its run id.
+    package func metricHistories(runIDs: [String], key: String, maxResults: Int) async throws -> [Metric] {
+        try await metricSeries(runIDs: runIDs, key: key, maxResults: maxResults).flatMap { $0.metrics(key: key) }
+    }
+
+    /// Thinned-out histories of several runs as metrics; each carries its run id.
+    package func sampledMetricHistories(_ query: MetricIntervalQuery) async throws -> [Metric] {
+        try await sampledMetricSeries(query).flatMap { $0.metrics(key: query.key) }
     }
 
     /// The experiment of that name in any lifecycle stage, or `nil`.

@@ -20,6 +20,32 @@ struct JSONTests {
         #expect(String(decoding: writer.bytes, as: UTF8.self) == expected)
     }
 
+    @Test(arguments: [0, 7, 10, -10, 99, 100, 1_700_000_000_123, Int64.max, Int64.min, Int64.min + 1])
+    func `an integer is written in full`(number: Int64) {
+        var writer = JSONWriter()
+        writer.array([number, number]) { $0.integer($1) }
+        #expect(String(decoding: writer.bytes, as: UTF8.self) == "[\(number),\(number)]")
+    }
+
+    @Test func `a text written in pieces is the same as in one`() {
+        var writer = JSONWriter()
+        var pieces: [[UInt8]] = []
+        writer.beginArray()
+        for number in 0..<3 {
+            writer.object {
+                $0.prepared(Array(#""key":"a","value":"#.utf8))
+                $0.integer(Int64(number))
+            }
+            pieces.append(writer.takePiece())
+        }
+        writer.endArray()
+        pieces.append(writer.takePiece())
+        #expect(
+            pieces.map { String(decoding: $0, as: UTF8.self) }.joined()
+                == #"[{"key":"a","value":0},{"key":"a","value":1},{"key":"a","value":2}]"#)
+        #expect(writer.takePiece().isEmpty)
+    }
+
     @Test(arguments: ["", " \n\t"])
     func `an empty body is no document`(text: String) throws {
         #expect(try read(text) == nil)

@@ -1,6 +1,8 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import JSON
+import SQLiteStore
 import Testing
 import Tracking
 
@@ -248,6 +250,59 @@ struct TrackingRouteTests {
             ] {
                 #expect(try await client.get("metrics/get-history-bulk-interval?\(query)").status == 400)
             }
+        }
+    }
+
+    @Test func `a long history is sent in pieces, and is the same as its pages`() async throws {
+        let fixture = try await ServerFixture()
+        try await fixture.withClient { client in
+            let id = try await createRun(client)
+            let key = "a/loss é"
+            for part in 0..<3 {
+                var metrics: [Metric] = []
+                for number in part * 1000..<part * 1000 + 1000 {
+                    // Every hundredth comes late, so that steps and times are not in one order.
+                    let delay = number.isMultiple(of: 100) ? 5000 : 0
+                    let value = number == 7 ? Double.nan : 1 / Double(number + 1)
+                    metrics.append(
+                        Metric(
+                            key, value, timestamp: 1_700_000_000_000 + Int64(number + delay), step: Int64(number) - 1500
+                        ))
+                }
+                try await fixture.store.logBatch(LogBatch(runID: id, metrics: metrics))
+            }
+            let query = "metrics/get-history?run_id=\(id)&metric_key=a/loss%20%C3%A9"
+            let all = try #require(try JSONReader.read(Array(try await client.get(query).text.utf8).span))
+            var paged: [JSONValue] = []
+            var token: String?
+            repeat {
+                let text = try await client.get(query + "&max_results=700" + (token.map { "&page_token=\($0)" } ?? ""))
+                    .text
+                guard case .object(let page)? = try JSONReader.read(Array(text.utf8).span),
+                    case .array(let points)? = page.members.first?.value
+                else { throw TrackingError(.internalError, "no page: \(text.prefix(100))") }
+                paged += points
+                token = member("next_page_token", of: text)?.replacing("=", with: "%3D")
+            } while token != nil
+            #expect(all == .object(JSONObject(members: [JSONObject.Member(name: "metrics", value: .array(paged))])))
+            #expect(paged.count == 3000)
+            let expected = try await fixture.store.metricHistory(MetricHistoryQuery(runID: id, key: key)).elements
+            #expect(expected.map(\.timestamp) == expected.map(\.timestamp).sorted())
+            #expect(
+                paged
+                    == expected.map { point in
+                        .object(
+                            JSONObject(members: [
+                                JSONObject.Member(name: "key", value: .string(key)),
+                                JSONObject.Member(
+                                    name: "value", value: point.value.isNaN ? .string("NaN") : .double(point.value)),
+                                JSONObject.Member(name: "timestamp", value: .integer(point.timestamp)),
+                                JSONObject.Member(name: "step", value: .integer(point.step)),
+                            ]))
+                    })
+            let bulk = try await client.call(
+                .get, "/ajax-api/2.0/mlflow/metrics/get-history-bulk?run_id=\(id)&metric_key=a/loss%20%C3%A9")
+            #expect(bulk.text.matches(of: /"step":-?[0-9]+,"run_id":"[0-9a-f]{32}"}/).count == 3000)
         }
     }
 }

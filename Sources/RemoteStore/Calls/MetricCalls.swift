@@ -2,14 +2,14 @@ package import Tracking
 
 /// Reading the histories of metrics.
 extension RemoteStore {
-    package func metricHistory(_ query: MetricHistoryQuery) async throws -> Page<Metric> {
+    package func metricPoints(_ query: MetricHistoryQuery) async throws -> Page<MetricPoint> {
         try Validation.runID(query.runID)
         if let maxResults = query.maxResults {
             try Validation.maxResults(maxResults, limit: Int(Int32.max) - 1)
             return try await historyPage(query, maxResults: maxResults, token: query.pageToken)
         }
         // Asked for all: in pages, so that no answer is too long.
-        var all: [Metric] = []
+        var all: [MetricPoint] = []
         var token = query.pageToken
         repeat {
             let page = try await historyPage(query, maxResults: Limits.metricHistoryResults, token: token)
@@ -19,8 +19,9 @@ extension RemoteStore {
         return Page(all)
     }
 
-    private func historyPage(_ query: MetricHistoryQuery, maxResults: Int, token: String?) async throws -> Page<Metric>
-    {
+    private func historyPage(
+        _ query: MetricHistoryQuery, maxResults: Int, token: String?
+    ) async throws -> Page<MetricPoint> {
         try await server.answer(
             .get(
                 "metrics/get-history",
@@ -28,10 +29,10 @@ extension RemoteStore {
                     ("run_id", query.runID), ("metric_key", query.key), ("max_results", String(maxResults)),
                     ("page_token", token),
                 ])
-        ).page("metrics") { message throws(TrackingError) in try message.metric() }
+        ).page("metrics") { message throws(TrackingError) in MetricPoint(try message.metric()) }
     }
 
-    package func metricHistories(runIDs: [String], key: String, maxResults: Int) async throws -> [Metric] {
+    package func metricSeries(runIDs: [String], key: String, maxResults: Int) async throws -> [MetricSeries] {
         for id in runIDs { try Validation.runID(id, path: "run_ids") }
         var points: [Metric] = []
         for part in Set(runIDs).sorted().parts(of: Limits.metricHistoryRuns) where points.count < maxResults {
@@ -44,10 +45,10 @@ extension RemoteStore {
                 try message.metric()
             }
         }
-        return points
+        return points.byRun
     }
 
-    package func sampledMetricHistories(_ query: MetricIntervalQuery) async throws -> [Metric] {
+    package func sampledMetricSeries(_ query: MetricIntervalQuery) async throws -> [MetricSeries] {
         for id in query.runIDs { try Validation.runID(id, path: "run_ids") }
         let limit = min(max(1, query.maxResults), Limits.metricIntervalResults)
         var points: [Metric] = []
@@ -61,6 +62,19 @@ extension RemoteStore {
                     ])
             ).list("metrics") { message throws(TrackingError) in try message.metric() }
         }
-        return points
+        return points.byRun
+    }
+}
+
+extension [Metric] {
+    /// Metrics that lie together by their run, as series.
+    fileprivate var byRun: [MetricSeries] {
+        var all: [MetricSeries] = []
+        for metric in self {
+            let runID = metric.runID ?? ""
+            if all.last?.runID != runID { all.append(MetricSeries(runID: runID, points: [])) }
+            all[all.count - 1].points.append(MetricPoint(metric))
+        }
+        return all
     }
 }

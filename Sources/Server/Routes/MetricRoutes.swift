@@ -18,14 +18,14 @@ struct MetricRoutes: RouteProvider {
         let message = try await request.message()
         let limit = try message.integer("max_results")
         if let limit, limit <= 0 { try Validation.maxResults(0, limit: Limits.metricHistoryResults) }
-        let page = try await store.metricHistory(
-            MetricHistoryQuery(
-                runID: try message.runID(), key: try message.requiredString("metric_key"),
-                maxResults: limit.map { Int(clamping: $0) }, pageToken: try message.nonEmptyString("page_token")))
-        return .json(reservingCapacity: 64 + 96 * page.elements.count) {
-            $0.field("metrics", page.elements) { $0.metric($1) }
-            $0.field("next_page_token", page.nextPageToken)
-        }
+        let query = MetricHistoryQuery(
+            runID: try message.runID(), key: try message.requiredString("metric_key"),
+            maxResults: limit.map { Int(clamping: $0) }, pageToken: try message.nonEmptyString("page_token"))
+        let page = try await store.metricPoints(query)
+        return MetricList(
+            key: query.key, series: [MetricSeries(runID: query.runID, points: page.elements)],
+            nextPageToken: page.nextPageToken
+        ).response
     }
 
     @Sendable private func bulkHistory(_ request: APIRequest) async throws -> Response {
@@ -40,13 +40,10 @@ struct MetricRoutes: RouteProvider {
             try Validation.maxResults(limit, limit: Limits.metricHistoryResults)
             return .empty
         }
-        let metrics = try await store.metricHistories(
+        let series = try await store.metricSeries(
             runIDs: runIDs, key: key, maxResults: min(limit, Limits.metricHistoryResults))
-        return .json(reservingCapacity: 64 + 128 * metrics.count) {
-            // The web pages read the list even when it is empty.
-            $0.name("metrics")
-            $0.array(metrics) { $0.metric($1) }
-        }
+        // The web pages read the list even when it is empty.
+        return MetricList(key: key, series: series, namesRuns: true, writesEmptyList: true).response
     }
 
     @Sendable private func sampledHistories(_ request: APIRequest) async throws -> Response {
@@ -71,12 +68,10 @@ struct MetricRoutes: RouteProvider {
         guard (1...Limits.metricIntervalResults).contains(limit) else {
             throw APIError.invalidParameter("max_results must be between 1 and \(Limits.metricIntervalResults).")
         }
-        let metrics = try await store.sampledMetricHistories(
-            MetricIntervalQuery(
-                runIDs: runIDs, key: try message.requiredString("metric_key"), steps: steps, maxResults: limit))
-        return .json(reservingCapacity: 64 + 128 * metrics.count) {
-            $0.field("metrics", metrics) { $0.metric($1) }
-        }
+        let query = MetricIntervalQuery(
+            runIDs: runIDs, key: try message.requiredString("metric_key"), steps: steps, maxResults: limit)
+        let series = try await store.sampledMetricSeries(query)
+        return MetricList(key: query.key, series: series, namesRuns: true).response
     }
 
     /// The runs that a call names; `bound` is how MLflow words the limit of that call.

@@ -117,5 +117,20 @@ extension StoreConformance {
                 MetricIntervalQuery(runIDs: [id], key: "m", steps: 10...12, maxResults: 10))
             #expect(part.map(\.step) == [10, 11, 12])
         },
+        Check("points of one step are sampled in the order of time and value") { (store) async throws in
+            let id = try await store.makeRun()
+            let points = [
+                Metric("m", 9, timestamp: 5, step: 1), Metric("m", 4, timestamp: 3, step: 1),
+                Metric("m", 2, timestamp: 3, step: 1), Metric("m", 7, timestamp: 1, step: 2),
+                Metric("m", 8, timestamp: 9, step: 0), Metric("m", 6, timestamp: 4, step: 1),
+            ]
+            try await store.logBatch(LogBatch(runID: id, metrics: points))
+            let sample = try await store.sampledMetricHistories(
+                MetricIntervalQuery(runIDs: [id], key: "m", steps: 0...2, maxResults: 6))
+            #expect(Set(sample.map(\.value)) == [8, 2, 4, 6, 9, 7])
+            let ofOneStep = try await store.sampledMetricHistories(
+                MetricIntervalQuery(runIDs: [id], key: "m", steps: 1...1, maxResults: 6))
+            #expect(Set(ofOneStep.map(\.value)) == [2, 4, 6, 9])
+        },
     ]
 }
