@@ -240,8 +240,9 @@ let package = Package(
         tests(
             "Scheduling",
             [
-                "Scheduling", "Pipelines", "Execution", "Tracking", "Diagnostics", "Files", "JSON", "Processes",
-                "SQLiteStore", "TestSupport", systemPackage,
+                "Scheduling", "Pipelines", "Execution", "Tracking", "Artifacts", "Diagnostics", "Digests", "Files",
+                "JSON",
+                "Processes", "Projects", "RemoteStore", "Server", "SQLiteStore", "TestSupport", systemPackage,
             ]),
         tests(
             "PipelineViews",

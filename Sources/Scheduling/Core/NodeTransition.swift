@@ -33,10 +33,11 @@ extension StateMachine {
             nodes[node].retry = retry
             if let notBefore, notBefore > now { return wait(node, until: notBefore) }
             enqueue(node)
-        case .adopt(let request, let timeout):
+        case .adopt(let request, let timeout, let retry):
             // It runs already, so it takes what it asks for whether or not that is free.
             nodes[node].request = request
             nodes[node].timeout = timeout
+            nodes[node].retry = retry
             nodes[node].devices = pool.take(request)
             nodes[node].attempt += 1
             change(node, to: .starting)

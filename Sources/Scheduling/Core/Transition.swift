@@ -49,7 +49,7 @@ extension StateMachine {
         /// Its values cannot be had; trying again would not help.
         case fail(NodeFailure)
         /// An attempt that a runner before us started goes on.
-        case adopt(ResourcePool.Request, timeout: Milliseconds? = nil)
+        case adopt(ResourcePool.Request, timeout: Milliseconds? = nil, retry: RetryPolicy? = nil)
     }
 
     package enum AttemptEnd: Sendable, Hashable {

@@ -82,7 +82,8 @@ extension PipelineRun {
             if let adopted = records[node].adopted {
                 let age = services.clock.now() - adopted.info.startTime
                 let timeout = resolved.timeout.map { max(0, $0.milliseconds - max(0, age)) }
-                return post(.examined(node, .adopt(request, timeout: timeout)))
+                return post(
+                    .examined(node, .adopt(request, timeout: timeout, retry: RetryPolicy(resolved.retry))))
             }
             let examination = StateMachine.Examination.run(
                 request, timeout: resolved.timeout?.milliseconds, notBefore: notBefore(node, resolved),

@@ -1,0 +1,305 @@
+import Artifacts
+import Diagnostics
+import Digests
+import Execution
+import Files
+import Glibc
+import Pipelines
+import Processes
+import Projects
+import SQLiteStore
+import Synchronization
+import SystemPackage
+import Testing
+import Tracking
+
+@testable import Scheduling
+
+/// The whole driver over a real store: only the machines that jobs run on, and time, are scripted.
+///
+/// A test may end the life of a runner at any write or event and let another one resume what it left.
+final class DriverHarness: Sendable {
+    let folder: TemporaryDirectory
+    /// The store as it is, for looking at.
+    let store: any TrackingStore
+    let clock = ManualClock(now: currentTimeMilliseconds())
+    let witness = Witness()
+    let engine: ScriptedEngine
+    let plan: Plan
+    let events = EventLog()
+    /// What the steps' commands run with.
+    var environment: [String: String] { ["USER": "tester", "PATH": "/usr/bin:/bin"] }
+    private let http: OutgoingHTTP
+    private let lives = Mutex(0)
+
+    init(
+        _ yaml: String, over given: (any TrackingStore)? = nil, in folder: TemporaryDirectory? = nil,
+        request: PlanRequest = PlanRequest(), script: @escaping ScriptedEngine.Script = { _ in .exited(0) }
+    ) async throws {
+        let folder = try folder ?? TemporaryDirectory()
+        self.folder = folder
+        if let given {
+            store = given
+        } else {
+            var options = SQLiteStore.Options(workingDirectory: folder.path)
+            options.durability = .normal
+            store = try await SQLiteStore.open(folder.path.appending("mlflow.db"), options: options)
+        }
+        engine = ScriptedEngine(store: store, witness: witness, script)
+        http = try OutgoingHTTP(environment: [:])
+        plan = try Self.plan(yaml, request)
+    }
+
+    static func plan(_ yaml: String, _ request: PlanRequest = PlanRequest()) throws -> Plan {
+        let (pipeline, findings) = Pipeline.read(Array(yaml.utf8), file: "pipeline.yaml")
+        let read = try #require(pipeline, "\(findings)")
+        let (plan, planFindings) = Plan.make(read, source: Array(yaml.utf8), request: request)
+        return try #require(plan, "\(planFindings)")
+    }
+
+    // MARK: Lives
+
+    private func services(_ life: Life) -> (PipelineOptions, PipelineServices) {
+        let number = lives.withLock { lives in
+            lives += 1
+            return lives
+        }
+        // A process that does not exist: to whoever resumes, this runner is dead.
+        var owner = ProcessIdentity(processID: 4_194_305)
+        owner.startTime = UInt64(number)
+        let options = PipelineOptions(
+            environment: environment, workingDirectory: folder.path, project: folder.path.string, folder: folder.path)
+        let witnessed = WitnessStore(base: store, life: life, witness: witness)
+        let artifacts = WitnessArtifacts(
+            base: ResolvedRunArtifacts(
+                resolver: ArtifactResolver(
+                    environment: [:], trackingURI: nil, workingDirectory: folder.path, http: http),
+                digests: DigestCache(at: nil), localFolder: { artifactFolder($0) }),
+            life: life)
+        let logs = folder.path.appending("logs")
+        let runner = LauncherStepRunner(
+            services: LaunchServices(
+                starter: NoProcesses(), store: { witnessed }, backends: engine.registry(for: life),
+                childTracking: DirectChildTracking(uri: "sqlite:///somewhere"),
+                checkoutSources: CheckoutSources(
+                    git: { _, _ in throw InvalidInput("no git here") },
+                    download: { _, _ in throw InvalidInput("no web here") }),
+                sourceState: { _ in nil }, download: { _, _ in throw InvalidInput("no downloads here") },
+                runner: owner, logFolder: { logs.appending($0.runID) }, keepLog: { _, _ in },
+                receiveOutput: { _, _ in }, observe: { _ in }),
+            options: options, artifacts: artifacts, digests: DigestCache(at: nil))
+        let services = PipelineServices(
+            store: witnessed, runner: runner, artifacts: artifacts, clock: clock, owner: owner
+        ) { [events] event in
+            life.event()
+            if !life.isOver { events.append(event) }
+        }
+        return (options, services)
+    }
+
+    func start(_ life: Life = Life()) async throws -> PipelineRun {
+        let (options, services) = services(life)
+        return try await PipelineRun.start(plan, options: options, services: services)
+    }
+
+    func resume(_ runID: String, _ life: Life = Life(), plan other: Plan? = nil) async throws -> PipelineRun {
+        let finished = try await runs().filter { $0.info.status == .finished }
+        engine.note(recorded: finished.compactMap { $0.data.tag(NodeTag.launch) })
+        let (options, services) = services(life)
+        return try await PipelineRun.resume(runID, other ?? plan, options: options, services: services)
+    }
+
+    /// Lets time pass whenever nothing else happens, until `body` is done.
+    func pumping<T>(_ life: Life, _ body: () async throws -> T) async throws -> T {
+        let pump = Task { [clock] in
+            var (last, quiet) = (-1, 0)
+            while !Task.isCancelled {
+                await Task.yield()
+                let activity = life.activity
+                quiet = activity.open == 0 && activity.operations == last ? quiet + 1 : 0
+                last = activity.operations
+                if quiet >= 100 {
+                    quiet = 0
+                    clock.advanceToNext()
+                }
+            }
+        }
+        defer { pump.cancel() }
+        return try await body()
+    }
+
+    /// Starts and carries to the end.
+    @discardableResult
+    func run(_ life: Life = Life()) async throws -> PipelineOutcome {
+        try await pumping(life) { try await start(life).run() }
+    }
+
+    /// Lives one life that ends too early; what it throws is of no interest, because nobody is there to see it.
+    func liveAndDie(_ life: Life, resuming runID: String? = nil) async throws -> String? {
+        try await pumping(life) {
+            do {
+                let run = if let runID { try await resume(runID, life) } else { try await start(life) }
+                _ = try await run.run()
+            } catch {
+                #expect(life.isOver, "it failed by itself: \(error)")
+            }
+        }
+        return try await runs().first { $0.data.tag(NodeTag.pipeline) != nil }?.info.runID
+    }
+
+    // MARK: Looking
+
+    func runs() async throws -> [Run] {
+        try await store.searchRuns(
+            RunSearch(experimentIDs: ["0"], orderBy: ["attributes.start_time ASC"], maxResults: 10_000)
+        ).elements
+    }
+
+    func attempts(of node: String) async throws -> [Run] {
+        try await runs().filter { $0.data.tag(NodeTag.node) == node && $0.data.tag(NodeTag.group) == nil }
+            .sorted { Int($0.data.tag(NodeTag.attempt) ?? "") ?? 0 < Int($1.data.tag(NodeTag.attempt) ?? "") ?? 0 }
+    }
+
+    /// What each node that succeeded has handed on: small values, and the content of its files.
+    func results() async throws -> [String: [String: String]] {
+        var results: [String: [String: String]] = [:]
+        for run in try await runs() where run.info.status == .finished && run.data.tag(NodeTag.group) == nil {
+            guard let node = run.data.tag(NodeTag.node) else { continue }
+            var outputs: [String: String] = [:]
+            for (name, value) in storedOutputs(run.data.tags) {
+                switch value {
+                case .text(let text): outputs[name] = text
+                case .artifact(let path, _):
+                    let folder = try #require(artifactFolder(run.info.artifactURI))
+                    outputs[name] = String(
+                        decoding: try readFile(folder.appending(path), limit: 1 << 20), as: UTF8.self)
+                }
+            }
+            #expect(results[node] == nil, "'\(node)' has succeeded twice")
+            results[node] = outputs
+        }
+        return results
+    }
+
+    func close() async {
+        await store.close()
+        await http.shutdown()
+    }
+}
+
+private func artifactFolder(_ uri: String) -> FilePath? {
+    if uri.hasPrefix("/") { return FilePath(uri) }
+    return uri.hasPrefix("file:///") ? FilePath(String(uri.dropFirst("file://".count))) : nil
+}
+
+/// Writes what a step makes of its inputs to the first path among its words, and reads the others.
+///
+/// The result depends on the step and on its inputs alone.
+func performStep(_ work: ScriptedEngine.Work) throws {
+    var parts: [String] = []
+    for word in work.words.dropFirst() {
+        parts.append(
+            word.hasPrefix("/") ? String(decoding: try readFile(FilePath(word), limit: 1 << 20), as: UTF8.self) : word)
+    }
+    let text = "\(work.node)(\(parts.joined(separator: ",")))"
+    guard let target = work.words.first, target.hasPrefix("/") else { return }
+    try writeText(text, to: FilePath(target))
+}
+
+/// Adds a line to the file of small values.
+func handOn(_ line: String, _ work: ScriptedEngine.Work) throws {
+    try writeText(line + "\n", to: FilePath(try #require(work.variables["SWIFTFLOW_OUTPUT"])))
+}
+
+func writeText(_ text: String, to path: FilePath) throws {
+    let file = try FileDescriptor.open(
+        path, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite, .groupRead])
+    try file.closeAfter { _ = try file.writeAll(text.utf8) }
+}
+
+/// Artifacts that a dead runner can neither read nor write; keeping one counts as a write.
+private struct WitnessArtifacts: RunArtifacts {
+    let base: ResolvedRunArtifacts
+    let life: Life
+
+    func folder(of run: RunInfo) -> FilePath? { base.folder(of: run) }
+    func write(_ bytes: [UInt8], to path: String, of run: RunInfo) async throws {
+        try await life.write { try await base.write(bytes, to: path, of: run) }
+    }
+    func read(_ path: String, of run: RunInfo, limit: Int) async throws -> [UInt8] {
+        try await life.read { try await base.read(path, of: run, limit: limit) }
+    }
+    func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws {
+        try await life.write { try await base.keep(local, as: path, of: run, mayMove: mayMove) }
+    }
+    func exists(_ path: String, of run: RunInfo) async throws -> Bool {
+        try await life.read { try await base.exists(path, of: run) }
+    }
+    func digest(_ path: String, of run: RunInfo) async throws -> String? {
+        try await life.read { try await base.digest(path, of: run) }
+    }
+}
+
+private struct NoProcesses: ProcessStarter {
+    func start(_ specification: ProcessSpecification) async throws -> any RunningProcess {
+        throw ProcessError("no process is started in this test")
+    }
+}
+
+/// What has happened, and a way to wait for what will.
+final class EventLog: Sendable {
+    private struct State {
+        var events: [PipelineEvent] = []
+        var waiters: [(matches: @Sendable (PipelineEvent) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private let state = Mutex(State())
+
+    var all: [PipelineEvent] { state.withLock { $0.events } }
+
+    func append(_ event: PipelineEvent) {
+        let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.events.append(event)
+            let due = state.waiters.filter { $0.matches(event) }.map(\.continuation)
+            state.waiters.removeAll { $0.matches(event) }
+            return due
+        }
+        waiters.forEach { $0.resume() }
+    }
+
+    /// Returns when such an event has happened, before or after the call.
+    func first(_ matches: @escaping @Sendable (PipelineEvent) -> Bool) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.events.contains(where: matches) { return true }
+                state.waiters.append((matches, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    func node(_ id: String, _ wanted: NodeState) async {
+        await first { event in
+            if case .node(let status) = event { status.id == id && status.state == wanted } else { false }
+        }
+    }
+
+    /// The states of a node, in order.
+    func states(of id: String) -> [NodeState] {
+        var states: [NodeState] = []
+        for case .node(let status) in all where status.id == id && status.state != states.last {
+            states.append(status.state)
+        }
+        return states
+    }
+
+    func statuses(of id: String) -> [NodeStatus] {
+        all.compactMap { if case .node(let status) = $0, status.id == id { status } else { nil } }
+    }
+
+    var notes: [String] { all.compactMap { if case .note(let text) = $0 { text } else { nil } } }
+    var warnings: [String] {
+        all.compactMap { if case .warning(let diagnostic) = $0 { diagnostic.message } else { nil } }
+    }
+}
