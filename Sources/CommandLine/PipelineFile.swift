@@ -4,12 +4,11 @@ import Files
 import Pipelines
 import Processes
 import Projects
+import SwiftFlow
 import SystemPackage
 
 /// A pipeline's file that a verb was pointed at: read, with everything about it that is found on this machine.
 struct PipelineFile {
-    /// Nested pipelines beyond this contain each other.
-    private static let nestingLimit = 16
     static let defaultName = "pipeline.yaml"
     /// The backends of the program; others are plug-ins, found by their name.
     private static let backends = ["local", "docker", "kubernetes", "slurm", "ray"]
@@ -60,15 +59,14 @@ struct PipelineFile {
     /// - Parameter looksAtProjects: whether the entry points of the steps have to be there.
     /// - Returns: no plan when there are errors among the findings.
     func plan(
-        _ request: PlanRequest = PlanRequest(), isCheck: Bool = false, depth: Int = 0, looksAtProjects: Bool = true
+        _ request: PlanRequest = PlanRequest(), isCheck: Bool = false, looksAtProjects: Bool = true
     ) -> (
         plan: Plan?, findings: [Diagnostic]
     ) {
         guard let pipeline, !findings.contains(where: { $0.severity == .error }) else { return (nil, findings) }
         var request = request
         if request.defaultName == "pipeline" { request.defaultName = defaultName }
-        var surroundings = surroundings(of: pipeline, depth: depth)
-        if !looksAtProjects { surroundings.project = { _, _ in nil } }
+        let surroundings = surroundings(of: pipeline, looksAtProjects)
         let made = Plan.make(
             pipeline, source: bytes, request: request, surroundings: surroundings, isCheck: isCheck)
         return (made.plan, findings + made.findings)
@@ -82,52 +80,15 @@ struct PipelineFile {
         return folder.lastComponent?.string ?? "pipeline"
     }
 
-    private func surroundings(of pipeline: Pipeline, depth: Int) -> PlanSurroundings {
+    private func surroundings(of pipeline: Pipeline, _ looksAtProjects: Bool) -> PlanSurroundings {
         var surroundings = PlanSurroundings()
-        let folder = folder
-        surroundings.project = { (project, version) throws(InvalidInput) in
-            guard let project else { return try Project(loading: folder) }
-            let uri = try ProjectURI(project, currentDirectory: folder)
-            // What has to be fetched first is looked at when the pipeline starts.
-            guard case .folder(let root) = uri.location, version == nil else { return nil }
-            return try Project(loading: root.pushing(FilePath(uri.subdirectory.description)).lexicallyNormalized())
-        }
-        surroundings.nestedPlan = { (place, request, isCheck) throws(InvalidInput) in
-            try Self.nestedPlan(place, in: folder, request, isCheck: isCheck, depth: depth + 1)
-        }
         let named = pipeline.steps.compactMap { step -> String? in
             if case .string(let name)? = step.backend?.literal { name } else { nil }
         }
         let plugins = Set(named).filter { !Self.backends.contains($0) && hasPlugin($0) }
         surroundings.backends = Self.backends + plugins
+        surroundings.look(into: NestedPipelines(of: path, shown: shown), atProjects: looksAtProjects)
         return surroundings
-    }
-
-    private static func nestedPlan(
-        _ place: String, in folder: FilePath, _ request: PlanRequest, isCheck: Bool, depth: Int
-    ) throws(InvalidInput) -> Plan? {
-        var path = folder.pushing(FilePath(place)).lexicallyNormalized()
-        if fileStatus(path)?.kind == .directory { path = path.appending(defaultName) }
-        guard fileStatus(path)?.kind == .file else {
-            // A project to be fetched is looked at when the pipeline starts; a path must be there now.
-            if place.contains("://") || place.contains("@") { return nil }
-            throw InvalidInput(
-                "there is no pipeline '\(place)'", remedy: "check the path; it counts from the file's folder")
-        }
-        guard depth <= nestingLimit else {
-            throw InvalidInput(
-                "pipelines are nested deeper than \(nestingLimit) levels", remedy: "let none contain itself")
-        }
-        let file: PipelineFile
-        do {
-            file = try PipelineFile(path, shown: place)
-        } catch {
-            throw InvalidInput("the pipeline '\(place)' cannot be read")
-        }
-        let made = file.plan(request, isCheck: isCheck, depth: depth)
-        let errors = made.findings.filter { $0.severity == .error }
-        guard errors.isEmpty else { throw InvalidInput(errors) }
-        return made.plan
     }
 
     /// Shows findings in the order of the file, with the lines they are about.

@@ -1,5 +1,5 @@
 package import Diagnostics
-import Digests
+package import Digests
 package import Execution
 import Files
 package import Pipelines
@@ -63,10 +63,11 @@ extension StandardServices {
     /// - Throws: `InvalidInput` with everything that is wrong with the file and with what was asked.
     package func prepare(
         _ source: PipelineSource, request: RunRequest, planRequest: PlanRequest, content: [UInt8]? = nil,
-        report: (Diagnostic) -> Void
+        secrets: [String: String] = [:], report: (Diagnostic) -> Void
     ) throws -> PreparedPipeline {
-        let bytes = try content ?? readFile(source.file, limit: Self.pipelineFileLimit)
-        let (pipeline, findings) = Pipeline.read(bytes, file: shownPath(source.file, from: request.workingDirectory))
+        let bytes = try content ?? readFile(source.file, limit: Pipeline.sizeLimit)
+        let shown = shownPath(source.file, from: request.workingDirectory)
+        let (pipeline, findings) = Pipeline.read(bytes, file: shown)
         guard let pipeline else { throw InvalidInput(findings) }
         var planRequest = planRequest
         let folder = source.file.removingLastComponent()
@@ -80,28 +81,19 @@ extension StandardServices {
             return try? Project(loading: folder.pushing(FilePath(given)))
         }
         let environment = request.environment
-        surroundings.hasSecret = { environment[$0] != nil }
+        surroundings.hasSecret = { secrets[$0] != nil || environment[$0] != nil }
+        surroundings.lookAtPipelines(
+            NestedPipelines(of: source.file, shown: shown, boundary: source.loaded.checkout.git?.folder))
         let (plan, planFindings) = Plan.make(
             pipeline, source: bytes, request: planRequest, surroundings: surroundings)
         guard let plan else { throw InvalidInput(planFindings) }
-        let nested = plan.steps.filter(\.isIncluded).compactMap { nestedPipelineError($0.step) }
-        guard nested.isEmpty else { throw InvalidInput(nested) }
         (findings + planFindings).filter { $0.severity == .warning }.forEach(report)
-        return PreparedPipeline(plan: plan, options: options(for: plan, source, request))
+        return PreparedPipeline(plan: plan, options: options(for: plan, source, request, secrets))
     }
 
-    /// Sub-pipelines can be planned and drawn, not yet run: said before anything starts, not after hours of other steps.
-    private func nestedPipelineError(_ step: Step) -> Diagnostic? {
-        guard case .pipeline(let template) = step.action else { return nil }
-        return Diagnostic(
-            .error, code: "P001", at: template.location,
-            "step '\(step.name)' is a pipeline of its own, which this version cannot run",
-            remedy: "write its steps into this file, or run it by itself")
-    }
-
-    private static var pipelineFileLimit: Int { 16 << 20 }
-
-    private func options(for plan: Plan, _ source: PipelineSource, _ request: RunRequest) -> PipelineOptions {
+    private func options(
+        for plan: Plan, _ source: PipelineSource, _ request: RunRequest, _ secrets: [String: String]
+    ) -> PipelineOptions {
         var options = PipelineOptions(
             environment: request.environment, workingDirectory: request.workingDirectory, project: source.uri,
             folder: source.file.removingLastComponent())
@@ -114,7 +106,12 @@ extension StandardServices {
         options.parentRunID =
             request.parentRunID
             ?? request.environment["MLFLOW_RUN_ID"].flatMap { isRunID($0) ? $0 : nil }
-        for secret in plan.pipeline.secrets { options.secrets[secret.value] = request.environment[secret.value] }
+        for secret in plan.pipeline.secrets {
+            options.secrets[secret.value] = secrets[secret.value] ?? request.environment[secret.value]
+        }
+        options.givenSecrets = secrets
+        options.maximumCells = plan.request.maximumCells
+        options.ancestors = [NestedPipelines.key(of: source.file)]
         options.sourceTags = source.loaded.sourceTags
         return options
     }
@@ -138,9 +135,10 @@ extension StandardServices {
 
     /// Puts together what a pipeline is run with.
     package func pipelineServices(
-        options: PipelineOptions, launcher: Launcher, observe: @escaping @Sendable (PipelineEvent) -> Void
+        options: PipelineOptions, launcher: Launcher, digests: DigestCache? = nil,
+        observe: @escaping @Sendable (PipelineEvent) -> Void
     ) async throws -> PipelineServices {
-        let digests = DigestCache(at: digestFile(options.environment))
+        let digests = digests ?? DigestCache(at: digestFile(options.environment))
         let runArtifacts = ResolvedRunArtifacts(
             resolver: artifacts, digests: digests, localFolder: { localFolder(ofArtifactURI: $0) })
         var parts = PipelineServices(
@@ -148,6 +146,7 @@ extension StandardServices {
             runner: LauncherStepRunner(
                 services: launcher.services, options: options, artifacts: runArtifacts, digests: digests),
             artifacts: runArtifacts, observe: observe)
+        parts.nest = { [self] step in try await nest(step, launcher: launcher, digests: digests) }
         parts.conclude = { [self] run in
             let report = try await pipelineReport(of: run.runID)
             try await runArtifacts.write(report, to: "pipeline/report.html", of: run)

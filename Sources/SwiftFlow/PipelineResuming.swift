@@ -14,7 +14,8 @@ extension StandardServices {
     /// - Parameter isUpdated: whether the file of today is used; otherwise one that has changed is an error.
     /// - Throws: `InvalidInput` when the file has changed, or the pipeline cannot be planned any more.
     package func prepareResume(
-        _ run: Run, environment: [String: String], isUpdated: Bool, launcher: Launcher, report: (Diagnostic) -> Void
+        _ run: Run, environment: [String: String], isUpdated: Bool, secrets: [String: String] = [:], launcher: Launcher,
+        report: (Diagnostic) -> Void
     ) async throws -> PreparedPipeline {
         let runArtifacts = ResolvedRunArtifacts(
             resolver: artifacts, digests: DigestCache(at: nil), localFolder: { localFolder(ofArtifactURI: $0) })
@@ -53,8 +54,10 @@ extension StandardServices {
             planRequest = plan.request
         }
         var prepared = try prepare(
-            source, request: request, planRequest: planRequest, content: isUpdated ? nil : recorded, report: report)
+            source, request: request, planRequest: planRequest, content: isUpdated ? nil : recorded,
+            secrets: secrets, report: report)
         prepared.options.parallel = record.parallel
+        prepared.options.usesUpdatedFiles = isUpdated
         return prepared
     }
 

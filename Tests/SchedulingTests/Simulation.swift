@@ -29,6 +29,8 @@ struct Simulation {
     var interventions: [(time: Milliseconds, event: StateMachine.Event)] = []
 
     private(set) var started: [(name: String, at: Milliseconds, devices: [Int])] = []
+    /// Steps of nested pipelines that have been let in.
+    private(set) var lent: [(guest: Int, at: Milliseconds, devices: [Int])] = []
     private(set) var stopped: [(name: String, cause: StateMachine.StopCause)] = []
     private(set) var log: [String] = []
     private(set) var largestLiveCount = 0
@@ -106,6 +108,9 @@ struct Simulation {
             }
             running[node] = (attempt.end == nil ? .max : now + attempt.duration, attempt.end)
             return [.launched(node)]
+        case .lend(let guest, let devices):
+            lent.append((guest, now, devices))
+            return []
         case .stop(let node, let cause):
             let name = machine.name(of: node)
             stopped.append((name, cause))

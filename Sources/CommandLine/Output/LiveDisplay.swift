@@ -55,7 +55,7 @@ final class LiveDisplay: Sendable {
         state.withLock { state in
             state.tree.apply(event)
             state.isDirty = true
-            if case .node(let node) = event, node.state == .failed { state.failed.append(node) }
+            if case .node(let node)? = event.flattened, node.state == .failed { state.failed.append(node) }
         }
     }
 

@@ -40,22 +40,24 @@ struct PipelineDisplay: Sendable {
         case .live: showTree(event)
         case .plain: showLine(event)
         case .json: Output.write(PipelineEventJSON(event).line + "\n")
-        case .quiet: if case .warning(let diagnostic) = event { Messages.show(diagnostic) }
+        case .quiet: if case .warning(let diagnostic)? = event.flattened { Messages.show(diagnostic) }
         }
         if case .started(_, let run, _) = event { DetachedRun.report(run.runID) }
     }
 
     private func showTree(_ event: PipelineEvent) {
         LiveDisplay.shared.show(event)
+        guard let event = event.flattened else { return }
         switch event {
         case .note(let text): LiveDisplay.shared.note(text)
         case .warning(let diagnostic): Messages.show(diagnostic)
         case .ended(let outcome): showEnd(outcome)
-        case .started, .node, .settled: break
+        case .started, .node, .settled, .nested: break
         }
     }
 
     private func showLine(_ event: PipelineEvent) {
+        guard let event = event.flattened else { return }
         switch event {
         case .started(let plan, let run, let epoch):
             let name = Terminal.messages.styled(escapedForTerminal(plan.name), .bold)
@@ -72,6 +74,7 @@ struct PipelineDisplay: Sendable {
         case .note(let text): Messages.note(escapedForTerminal(redactedText(text)))
         case .warning(let diagnostic): Messages.show(diagnostic)
         case .ended(let outcome): showEnd(outcome)
+        case .nested: break
         }
     }
 

@@ -16,6 +16,8 @@ struct PipelineEventJSON {
         }
         func add(_ name: String, text: String?) { add(name, text.map { .string($0) }) }
         func add(_ name: String, number: Int64?) { add(name, number.map { .integer($0) }) }
+        let (path, event) = event.unwrapped
+        if !path.isEmpty { add("within", text: path) }
         switch event {
         case .started(let plan, let run, let epoch):
             add("event", text: "started")
@@ -56,6 +58,7 @@ struct PipelineEventJSON {
                 "nodes",
                 .object(
                     JSONObject(members: counts.map { .init(name: $0.key.rawValue, value: .integer(Int64($0.value))) })))
+        case .nested: break
         }
         var writer = JSONWriter()
         writer.value(.object(JSONObject(members: members)))

@@ -60,7 +60,10 @@ extension LiveTree {
     }
 
     private func label(_ step: Step) -> String {
-        let name = escapedForTerminal(step.name)
+        // Below the step whose pipeline it belongs to, only its own name.
+        let depth = step.name.count { $0 == "/" }
+        let own = step.name.split(separator: "/").last.map(String.init) ?? step.name
+        let name = String(repeating: "  ", count: depth) + escapedForTerminal(own)
         guard step.isFanOut else { return name }
         return step.count > 0 ? "\(name) ×\(step.count)" : "\(name) ×?"
     }

@@ -52,7 +52,29 @@ package struct LiveTree: Sendable {
             steps[place].changed = status.time
         case .ended(let outcome): ended = outcome
         case .note, .warning: break
+        case .nested:
+            let (path, inner) = event.unwrapped
+            if case .started(let plan, _, _) = inner {
+                addSteps(of: plan, in: path)
+            } else if let event = event.flattened {
+                apply(event)
+            }
         }
+    }
+
+    /// Steps of a nested pipeline stand below the step that it is.
+    private mutating func addSteps(of plan: Plan, in path: String) {
+        let outer = stepPath(path)
+        var next = (places[outer] ?? steps.count - 1) + 1
+        while next < steps.count, steps[next].name.hasPrefix(outer + "/") { next += 1 }
+        for step in plan.steps where step.isIncluded {
+            let name = nestedName(outer, step.name)
+            let isFanOut = step.fanOut != .none || path.contains("[")
+            guard places[name] == nil else { continue }
+            steps.insert(Step(name: name, isFanOut: isFanOut), at: next)
+            next += 1
+        }
+        for (place, step) in steps.enumerated() { places[step.name] = place }
     }
 
     /// Takes what was measured of a running node meanwhile.

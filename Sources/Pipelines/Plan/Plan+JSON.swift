@@ -206,6 +206,19 @@ extension Value {
         }
     }
 
+    /// The value as a text that tells an artifact from a text and a whole float from an integer.
+    package var recorded: String {
+        var writer = JSONWriter()
+        writer.value(taggedJSON)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    /// Reads `recorded`; nil for any other text.
+    package init?(recorded text: String) {
+        guard let json = try? JSONReader.read(Array(text.utf8).span) else { return nil }
+        self.init(tagged: json)
+    }
+
     fileprivate init?(tagged json: JSONValue) {
         switch json {
         case .object(let object):

@@ -36,6 +36,11 @@ extension Plan {
         return try pipeline.outputs.map { NamedValue($0.name, try $0.value.value(in: scope)) }
     }
 
+    /// One of the values that a parent pipeline sees of this one.
+    package func resolveOutput(_ output: NamedTemplate, in scope: some Scope) throws(EvaluationError) -> Value {
+        try output.value.value(in: NodeScope(params: values, name: name, cell: nil, outside: scope))
+    }
+
     /// Everything one attempt of a node needs.
     ///
     /// - Throws: `EvaluationError` when a value cannot be had, `InvalidInput` when it is of the wrong kind.

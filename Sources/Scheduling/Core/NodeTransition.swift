@@ -62,7 +62,17 @@ extension StateMachine {
 
     /// T5 for everything that fits.
     mutating func startWhatFits(at now: Milliseconds) {
-        while let node = queue.next(fitting: pool, isCurrent: { [nodes] in nodes[$0.node].state == .ready }) {
+        while let entry = queue.next(
+            fitting: pool,
+            isCurrent: { [nodes, guests] entry in
+                entry.guest.map { guests[$0] != nil } ?? (nodes[entry.node].state == .ready)
+            })
+        {
+            if let guest = entry.guest {
+                lend(to: guest)
+                continue
+            }
+            let node = entry.node
             guard let request = nodes[node].request else { continue }
             nodes[node].devices = pool.take(request)
             nodes[node].attempt += 1

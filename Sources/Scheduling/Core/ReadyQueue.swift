@@ -7,11 +7,14 @@ struct ReadyQueue: Sendable {
         var step: Int
         var cell: Int
         var node: Int
+        /// A step of the pipeline that the node is, waiting to be lent something.
+        var guest: Int?
 
         static func < (left: Entry, right: Entry) -> Bool {
             if left.priority != right.priority { return left.priority > right.priority }
             if left.remainingPath != right.remainingPath { return left.remainingPath > right.remainingPath }
-            return (left.step, left.cell, left.node) < (right.step, right.cell, right.node)
+            return (left.step, left.cell, left.node, left.guest ?? -1)
+                < (right.step, right.cell, right.node, right.guest ?? -1)
         }
     }
 
@@ -33,10 +36,10 @@ struct ReadyQueue: Sendable {
         buckets[index].entries.insert(entry)
     }
 
-    /// Takes the first node whose request fits into what is free.
+    /// Takes the first entry whose request fits into what is free.
     ///
     /// - Parameter isCurrent: whether the node still wants to start; others are dropped.
-    mutating func next(fitting pool: ResourcePool, isCurrent: (Entry) -> Bool) -> Int? {
+    mutating func next(fitting pool: ResourcePool, isCurrent: (Entry) -> Bool) -> Entry? {
         var best: (bucket: Int, entry: Entry)?
         for index in buckets.indices where pool.fits(buckets[index].request) {
             while let first = buckets[index].entries.first, !isCurrent(first) {
@@ -47,7 +50,7 @@ struct ReadyQueue: Sendable {
             best = (index, first)
         }
         guard let best else { return nil }
-        return buckets[best.bucket].entries.removeFirst()?.node
+        return buckets[best.bucket].entries.removeFirst()
     }
 }
 

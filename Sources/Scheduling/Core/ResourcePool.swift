@@ -13,14 +13,25 @@ package struct ResourcePool: Sendable {
     private var freeDevices: [Int]
     private let devices: Int
 
-    /// - Parameter limits: amounts by name; what is not named is not limited.
-    package init(limits: [String: Double]) {
-        devices = Int(min(4096, max(0, limits[Self.gpu] ?? 0)))
-        freeDevices = Array((0..<devices).reversed())
+    /// - Parameters:
+    ///   - limits: amounts by name; what is not named is not limited.
+    ///   - numbers: of the GPU devices; nil for the first ones.
+    package init(limits: [String: Double], devices numbers: [Int]? = nil) {
+        let count = Int(min(4096, max(0, limits[Self.gpu] ?? 0)))
+        freeDevices = (numbers ?? Array(0..<count)).sorted(by: >)
+        devices = freeDevices.count
         for (name, limit) in limits.sorted(by: { $0.key < $1.key }) { define(name, limit: limit) }
     }
 
     package func limit(of name: String) -> Double? { indices[name].map { limits[$0] } }
+
+    /// The limits by name that steps of nested pipelines share.
+    package var sharedLimits: [String: Double] {
+        indices.filter { !$0.key.hasPrefix(Self.ownPrefix) }.mapValues { limits[$0] }
+    }
+
+    /// Begins the names of semaphores that are this pipeline's own affair.
+    static let ownPrefix = "\u{0}"
 
     /// Adds a semaphore, such as the one that bounds the cells of one step.
     mutating func define(_ name: String, limit: Double) {

@@ -48,6 +48,13 @@ package struct StateMachine: Sendable {
         var stop: StopCause?
     }
 
+    /// A step of the pipeline that a node is: it runs elsewhere, with what it is lent here.
+    struct Guest: Sendable {
+        var request: ResourcePool.Request
+        var devices: [Int] = []
+        var hasLoan = false
+    }
+
     package enum StopCause: Sendable, Hashable {
         case cancelled, timeout, otherFailed, pruned
     }
@@ -76,6 +83,8 @@ package struct StateMachine: Sendable {
     var liveNodes = 0
     var concludingSteps = 0
     var openSteps: [StepID] = []
+    /// Steps of nested pipelines that wait for room, or have it.
+    var guests: [Int: Guest] = [:]
     var actions: [Action] = []
 
     /// - Parameters:

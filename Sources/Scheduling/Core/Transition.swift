@@ -23,6 +23,10 @@ extension StateMachine {
         case kill
         /// A rule says that the attempt is hopeless (T12).
         case prune(NodeID)
+        /// A step of the pipeline that a node is wants to start; answered with `.lend` once there is room.
+        case borrow(Int, ResourcePool.Request, host: NodeID)
+        /// That step has ended, or does not want to start any more.
+        case giveBack(Int)
         /// The time of `nextWake` has come (T10, timeouts).
         case tick
     }
@@ -66,6 +70,8 @@ extension StateMachine {
         case examine(NodeID)
         /// Record the attempt, then start it (T5).
         case start(NodeID, devices: [Int])
+        /// Let a step of a nested pipeline start.
+        case lend(Int, devices: [Int])
         /// End the attempt politely.
         case stop(NodeID, StopCause)
         case kill(NodeID)
@@ -96,6 +102,8 @@ extension StateMachine {
             for node in nodes.indices where nodes[node].state.isLive { actions.append(.kill(node)) }
         case .prune(let node):
             if nodes[node].state.isLive, nodes[node].stop == nil { stop(node, .pruned) }
+        case .borrow(let guest, let request, let host): borrow(guest, request, host: host)
+        case .giveBack(let guest): giveBack(guest)
         case .tick: fireTimers(at: now)
         }
         examineOpenSteps(at: now)
@@ -192,7 +200,7 @@ extension StateMachine {
     }
 
     /// The name of the semaphore that bounds the cells of a step; part of the amounts their requests are made of.
-    package func semaphore(of step: StepID) -> String { "\u{0}cells of \(steps[step].shape.name)" }
+    package func semaphore(of step: StepID) -> String { "\(ResourcePool.ownPrefix)cells of \(steps[step].shape.name)" }
 
     private mutating func addNode(_ step: StepID, cell: Int?, at now: Milliseconds) {
         let node = nodes.count

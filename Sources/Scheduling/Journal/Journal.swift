@@ -48,9 +48,12 @@ package struct JournalAttempt: Sendable {
 
     init(_ run: Run) {
         number = run.data.tag(NodeTag.attempt).flatMap { Int($0) } ?? 1
-        epoch = run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 1
+        epoch = (run.data.tag(NodeTag.attemptEpoch) ?? run.data.tag(NodeTag.epoch)).flatMap { Int($0) } ?? 1
         self.run = run
     }
+
+    /// Whether the attempt is a pipeline of its own.
+    package var isPipeline: Bool { run.data.tag(NodeTag.pipeline) != nil }
 
     /// What the run handed on, as its tags say.
     package var outputs: [String: OutputValue] { storedOutputs(run.data.tags) }

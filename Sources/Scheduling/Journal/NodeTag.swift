@@ -29,6 +29,8 @@ package enum NodeTag {
     package static let launch = WellKnownTag.launch
     /// Which of the pipeline's runners started it: 1 for the first, one more for each resume.
     package static let epoch = "swiftflow.epoch"
+    /// On the run of a nested pipeline: the same, of the outer pipeline's runners.
+    package static let attemptEpoch = "swiftflow.attempt_epoch"
     package static let cacheKey = "swiftflow.cache_key"
     /// The nine digests the key was made of.
     package static let cacheFields = "swiftflow.cache_fields"

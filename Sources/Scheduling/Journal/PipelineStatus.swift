@@ -22,6 +22,12 @@ package struct PipelineStatus: Sendable {
     package var nodes: [Node]
 
     package init(of runID: String, in store: any TrackingStore, at now: Milliseconds) async throws {
+        try await self.init(of: runID, in: store, at: now, depth: 0)
+    }
+
+    private init(
+        of runID: String, in store: any TrackingStore, at now: Milliseconds, depth: Int
+    ) async throws {
         run = try await store.run(id: runID)
         name = run.data.tag(NodeTag.pipeline) ?? run.info.runName
         switch run.info.status {
@@ -57,7 +63,25 @@ package struct PipelineStatus: Sendable {
                 nodes.append(Node(id: name, step: name, state: state, attempts: 0, isGroup: false))
             }
         }
-        self.nodes = nodes
+        self.nodes = []
+        for node in nodes {
+            self.nodes.append(node)
+            self.nodes += try await Self.nested(in: node, store, at: now, depth: depth + 1)
+        }
+    }
+
+    /// The nodes of the pipeline that a node is; their names tell the way.
+    private static func nested(
+        in node: Node, _ store: any TrackingStore, at now: Milliseconds, depth: Int
+    ) async throws -> [Node] {
+        // Somebody may have made runs the parents of each other.
+        guard depth <= 16, !node.isGroup, let run = node.run, run.data.tag(NodeTag.pipeline) != nil else { return [] }
+        return try await PipelineStatus(of: run.info.runID, in: store, at: now, depth: depth).nodes.map { inner in
+            var inner = inner
+            inner.id = nestedName(node.id, inner.id)
+            inner.step = nestedName(node.id, inner.step)
+            return inner
+        }
     }
 
     /// The state a run of a node is in.
@@ -107,6 +131,7 @@ package struct PipelineStatus: Sendable {
 /// The pipelines that are running, or whose runner is gone.
 package func activePipelines(in store: any TrackingStore) async throws -> [Run] {
     try await store.runs(withStatus: .running, havingTag: NodeTag.pipeline)
+        .filter { $0.data.tag(NodeTag.node) == nil }
         .sorted { $0.info.startTime > $1.info.startTime }
 }
 
@@ -126,15 +151,5 @@ package func cancelPipeline(_ run: Run, steps: [String], in store: any TrackingS
     if let lease = run.data.tag(NodeTag.lease).flatMap({ Lease($0) }), !lease.isExpired(at: now) {
         return try await store.setTag(Tag(NodeTag.cancel, cancelWish(steps: steps)), runID: run.info.runID)
     }
-    let journal = try await Journal(of: run.info, in: store)
-    let runs = journal.nodes.values.flatMap { $0.attempts.map(\.run) } + journal.groups.values + [run]
-    for run in runs where !run.info.status.isTerminal {
-        try await store.updateRun(
-            RunUpdate(
-                runID: run.info.runID, status: .killed, endTime: now,
-                tags: [
-                    Tag(WellKnownTag.failureReason, "cancelled; its runner had died before"),
-                    Tag(WellKnownTag.failureKind, FailureKind.stopped.rawValue),
-                ], removedTags: [NodeTag.lease, WellKnownTag.runner]))
-    }
+    try await endAbandonedPipeline(run, "cancelled; its runner had died before", in: store, at: now)
 }

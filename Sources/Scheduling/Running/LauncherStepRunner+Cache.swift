@@ -42,8 +42,9 @@ extension LauncherStepRunner {
                 inputs.inputs[param.name] = try input(text, root: loaded.checkout.root)
             }
         }
+        inputs.variables = attempt.inherited
         for variable in resolved.environment { inputs.variables[variable.name] = variable.value }
-        inputs.secretNames = Set(resolved.secrets)
+        inputs.secretNames = Set(resolved.secrets).union(attempt.secrets.keys)
         for output in resolved.outputs { inputs.outputs[output.name] = output.value }
         inputs.salt = cache.salt
         return inputs

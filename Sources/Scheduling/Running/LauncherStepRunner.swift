@@ -59,9 +59,7 @@ package final class LauncherStepRunner: StepRunner {
             case .register(let registration): return try await register(registration, attempt)
             case .search(let search): return try await self.search(search, attempt)
             case .pipeline:
-                throw InvalidInput(
-                    "step '\(attempt.node)' is a pipeline, and this version does not run pipelines inside pipelines",
-                    remedy: "run it by itself, or put its steps here")
+                throw InvalidInput("step '\(attempt.node)' is a pipeline, which is no command to be launched")
             }
         } catch {
             let failure = NodeFailure(.launch, messages(of: error))
@@ -264,7 +262,7 @@ package final class LauncherStepRunner: StepRunner {
     }
 
     private func variables(_ attempt: StepAttempt) -> [String: String] {
-        var variables: [String: String] = [:]
+        var variables = attempt.inherited
         for variable in attempt.resolved.environment { variables[variable.name] = variable.value }
         variables.merge(attempt.secrets) { _, secret in secret }
         variables["SWIFTFLOW_OUTPUT"] = attempt.outputFile.string

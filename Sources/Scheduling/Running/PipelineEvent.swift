@@ -5,7 +5,7 @@ package import Tracking
 /// What happens in a pipeline, for whoever shows it.
 ///
 /// Text in events may come from outside; showing it safely is the receiver's business.
-package enum PipelineEvent: Sendable {
+package indirect enum PipelineEvent: Sendable {
     /// The pipeline's run exists, and its plan is about to be carried out.
     case started(Plan, RunInfo, epoch: Int)
     /// A node has changed its state, or something became known of it.
@@ -15,6 +15,8 @@ package enum PipelineEvent: Sendable {
     case note(String)
     case warning(Diagnostic)
     case ended(PipelineOutcome)
+    /// Something happened in the pipeline that this node is.
+    case nested(String, PipelineEvent)
 }
 
 /// Everything that is known of a node at a moment.
@@ -71,4 +73,6 @@ package struct PipelineOutcome: Sendable, Hashable {
     package var counts: [NodeState: Int]
     /// Steps that failed for good, with why.
     package var failures: [String]
+    /// The first of those failures.
+    package var failure: NodeFailure?
 }

@@ -27,10 +27,20 @@ package struct PipelineOptions: Sendable {
     package var usesCache = true
     /// Values by name; only steps that ask for one get it.
     package var secrets: [String: String] = [:]
+    /// Those of them that came from a file, for nested pipelines too.
+    package var givenSecrets: [String: String] = [:]
+    /// How many cells a matrix of a nested pipeline may have.
+    package var maximumCells = 10_000
     package var parentRunID: String?
     package var runName: String?
     /// Tags of the pipeline's run that tell where it comes from.
     package var sourceTags: [Tag] = []
+    /// The step of another pipeline that this one is.
+    package var enclosing: EnclosingStep?
+    /// The pipelines around this one, the outermost first, as they are told apart.
+    package var ancestors: [String] = []
+    /// Whether a resume uses the files of today, also of nested pipelines.
+    package var usesUpdatedFiles = false
 
     package init(
         environment: [String: String], workingDirectory: FilePath, project: String, folder: FilePath
@@ -51,6 +61,8 @@ package struct PipelineServices: Sendable {
     /// Who runs it, as the lease says.
     package var owner: ProcessIdentity
     package var observe: @Sendable (PipelineEvent) -> Void
+    /// Prepares pipelines that are steps; nil where there are none.
+    package var nest: Nesting?
     /// What is done with a pipeline's run once its end is recorded, such as keeping a report of it.
     package var conclude: @Sendable (RunInfo) async throws -> Void = { _ in }
 

@@ -19,18 +19,42 @@ extension PipelineRun {
         var attempt = makeAttempt(node, resolved, devices: devices)
         attempt.startTime = adopted?.info.startTime
         pending.begin()
-        let runner = services.runner
+        let amounts = records[node].amounts
         let task = Task { [attempt] in
             let result =
-                if let adopted {
-                    await runner.adopt(attempt, run: adopted, control: control)
+                if case .pipeline(let place) = resolved.action {
+                    await self.runNested(place, attempt, node: node, known: adopted, control: control)
+                } else if let adopted {
+                    // It runs already, whether or not there is room.
+                    await self.services.runner.adopt(attempt, run: adopted, control: control)
                 } else {
-                    await runner.run(attempt, control: control)
+                    await self.runBorrowing(amounts, attempt, control: control)
                 }
             await self.ended(node, result)
             self.pending.end()
         }
         control.bind(task)
+    }
+
+    /// Runs an attempt, in a nested pipeline with what the one around it lends.
+    private func runBorrowing(
+        _ amounts: [String: Double], _ attempt: StepAttempt, control: StepControl
+    ) async -> StepResult {
+        guard let enclosing = options.enclosing else { return await services.runner.run(attempt, control: control) }
+        let loan: ResourceLoan
+        do {
+            guard let lent = try await enclosing.lender.borrow(enclosing.borrowed(amounts)) else {
+                return StepResult(run: nil, failure: NodeFailure(.stopped, "it was stopped before it began"))
+            }
+            loan = lent
+        } catch {
+            return StepResult(run: nil, failure: error as? NodeFailure ?? NodeFailure(.launch, messages(of: error)))
+        }
+        var attempt = attempt
+        if !enclosing.reserved.contains(ResourcePool.gpu) { attempt.devices = loan.devices }
+        let result = await services.runner.run(attempt, control: control)
+        await enclosing.lender.giveBack(loan)
+        return result
     }
 
     func makeAttempt(_ node: Int, _ resolved: ResolvedStep, devices: [Int]) -> StepAttempt {
@@ -59,8 +83,10 @@ extension PipelineRun {
             parentRunID: outcomes[step.name]?.group?.runID ?? info.runID, launchName: name, tags: tags,
             devices: devices, previousRunID: record.previousRunID, readySince: state.readySince,
             places: places(of: node, attempt: number), outputFile: workFolder.appending("\(name).output"))
+        attempt.secrets = options.enclosing?.secrets ?? [:]
         for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
         attempt.localPaths = localPaths(of: resolved.params)
+        attempt.inherited = options.enclosing?.variables ?? [:]
         attempt.writtenFiles = writtenFiles
         attempt.report = { [weak self] report in
             guard let self else { return }
@@ -77,6 +103,7 @@ extension PipelineRun {
             switch value {
             case .list(let items): open += items
             case .artifact(let artifact):
+                if let known = options.enclosing?.localPaths[artifact.uri] { paths[artifact.uri] = known }
                 guard artifact.uri.hasPrefix("runs:/") else { continue }
                 let rest = artifact.uri.dropFirst("runs:/".count)
                 guard let slash = rest.firstIndex(of: "/"), let folder = artifactFolders[String(rest[..<slash])] else {
@@ -134,7 +161,8 @@ extension PipelineRun {
         if let run = result.run, !result.outputs.isEmpty {
             artifactFolders[run.runID] = services.artifacts.folder(of: run)
         }
-        outcomes[name]?.nodes[place].duration = result.end.map { Double($0.wallTime.milliseconds) / 1000 }
+        outcomes[name]?.nodes[place].duration =
+            result.end.map { Double($0.wallTime.milliseconds) / 1000 } ?? result.duration
         outcomes[name]?.nodes[place].exitCode = result.failure == nil ? 0 : result.failure?.exitCode
         outcomes[name]?.nodes[place].outputs = result.outputs
         outcomes[name]?.nodes[place].data = data

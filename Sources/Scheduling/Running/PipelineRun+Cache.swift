@@ -94,7 +94,7 @@ extension PipelineRun {
         let outputs = storedOutputs(run.data.tags)
         for declared in resolved.outputs {
             switch outputs[declared.name] {
-            case .text?: continue
+            case .text?, .value?, .reference?: continue
             case .artifact(let path, let digest)?:
                 guard try await services.artifacts.exists(path, of: run.info) else { return false }
                 guard let digest, let now = try? await services.artifacts.digest(path, of: run.info) else { continue }

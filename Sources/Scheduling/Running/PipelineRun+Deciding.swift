@@ -78,8 +78,10 @@ extension PipelineRun {
             scope.facts = ["attempt": .int(number)]
             let resolved = try plan.resolve(planned, in: scope)
             records[node].resolved = resolved
-            let request = try machine.pool.request(amounts(of: resolved, step))
-            if let adopted = records[node].adopted {
+            records[node].amounts = amounts(of: resolved, step)
+            records[node].reserved = reserved(of: resolved, step)
+            let request = try machine.pool.request(records[node].amounts)
+            if let adopted = records[node].adopted, !resolved.isPipeline {
                 let age = services.clock.now() - adopted.info.startTime
                 let timeout = resolved.timeout.map { max(0, $0.milliseconds - max(0, age)) }
                 return post(
@@ -102,17 +104,25 @@ extension PipelineRun {
         var amounts = resolved.resources
         switch resolved.action {
         case .register, .search: amounts = [:]
-        case .pipeline: amounts = amounts.filter { $0.key != "cpu" }
+        case .pipeline: amounts = reserved(of: resolved, step)
         case .entryPoint, .command:
             if !["local", "docker"].contains(resolved.backend) {
                 for name in ["cpu", "memory", "gpu", "disk"] { amounts[name] = nil }
             }
         }
-        amounts[ResourcePool.parallel] = 1
-        if machine.steps[step.index].isFanOut, step.step.maxParallel != nil {
+        // The steps of a nested pipeline take their slots themselves.
+        if !resolved.isPipeline { amounts[ResourcePool.parallel] = 1 }
+        if machine.steps[step.index].isFanOut, machine.steps[step.index].shape.maximumParallel != nil {
             amounts[machine.semaphore(of: step.index)] = 1
         }
         return amounts
+    }
+
+    /// What the file sets aside for a nested pipeline; the processor that every step asks for is not meant.
+    private func reserved(of resolved: ResolvedStep, _ step: PlannedStep) -> [String: Double] {
+        guard resolved.isPipeline else { return [:] }
+        let named = Set(step.step.resources.map(\.name))
+        return resolved.resources.filter { named.contains($0.key) }
     }
 
     /// The places for outputs of an attempt: fresh for each, so that nothing half-done is ever taken for a result.
@@ -181,6 +191,10 @@ func messages(of error: any Error) -> String {
         let code = diagnostic.code.map { " (\($0))" } ?? ""
         return place + redactedText(diagnostic.message) + code
     }.joined(separator: "; ")
+}
+
+extension ResolvedStep {
+    var isPipeline: Bool { if case .pipeline = action { true } else { false } }
 }
 
 extension PlannedStep {

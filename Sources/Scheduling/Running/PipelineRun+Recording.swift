@@ -15,7 +15,9 @@ extension PipelineRun {
         _ plan: Plan, options: PipelineOptions, services: PipelineServices
     ) async throws -> PipelineRun {
         let store = services.store
-        let choice = plan.experiment.map { ExperimentChoice.name($0) } ?? options.experiment
+        let choice =
+            options.enclosing.map { .id($0.experimentID) } ?? plan.experiment.map { ExperimentChoice.name($0) }
+            ?? options.experiment
         let experiment = try await choice.resolved(in: options.environment, store: store)
         if let name = experiment.createdName {
             services.observe(.note("Experiment '\(name)' did not exist; it has been created"))
@@ -32,9 +34,15 @@ extension PipelineRun {
             tags.append(Tag(WellKnownTag.sourceName, redactedURL(options.project)))
         }
         tags += options.sourceTags
-        if let parent = options.parentRunID { tags.append(Tag(WellKnownTag.parentRunID, parent)) }
+        if let parent = options.enclosing?.parentRunID ?? options.parentRunID {
+            tags.append(Tag(WellKnownTag.parentRunID, parent))
+        }
+        tags += options.enclosing?.tags ?? []
         if let description = plan.description { tags.append(Tag(WellKnownTag.note, description)) }
         tags += plan.tags.map { Tag($0.name, $0.value) }
+        // What the step says of its pipeline comes before what that says of itself.
+        var named: Set<String> = []
+        tags = tags.filter { named.insert($0.key).inserted }
         let run = try await store.createRun(
             RunCreation(
                 experimentID: experiment.id, name: options.runName ?? plan.name,
@@ -169,8 +177,24 @@ extension PipelineRun {
 
     /// T13.
     func recordEnd() async throws -> PipelineOutcome {
-        guard case .done(let state) = machine.phase else { throw LeaseLost(info.runID) }
+        guard case .done(var state) = machine.phase else { throw LeaseLost(info.runID) }
+        await endUntouchedPipelines()
         var tags = [Tag(NodeTag.nodeCounts, countsText())]
+        var metrics: [String: Double] = [:]
+        var failure = machine.steps.first { $0.state == .failed }?.failure
+        if state == .succeeded {
+            do throws(NodeFailure) {
+                handedOn = try outputs()
+                metrics = numbers(in: handedOn)
+                try checkPromises(metrics)
+            } catch {
+                failure = error
+                state = .failed
+                handedOn = [:]
+            }
+            tags += outputTags(handedOn).map { Tag($0.key, shortened($0.value)) }
+            await log(metrics)
+        }
         for (key, wanted) in [(NodeTag.skipped, NodeState.skipped), (NodeTag.blocked, .blocked)] {
             let names = machine.steps.filter { $0.state == wanted && $0.nodes.isEmpty }.map(\.shape.name)
             if !names.isEmpty { tags.append(Tag(key, shortened(names.joined(separator: ", ")))) }
@@ -180,22 +204,27 @@ extension PipelineRun {
         }
         var reason: String?
         if case .cancelled = state { reason = cancellation ?? "cancelled" }
-        if state == .failed { reason = failures.isEmpty ? "a step was cancelled" : failures.joined(separator: "; ") }
+        if state == .failed {
+            reason = failures.isEmpty ? failure?.message ?? "a step was cancelled" : failures.joined(separator: "; ")
+        }
         if let reason { tags.append(Tag(WellKnownTag.failureReason, shortened(reason))) }
-        if state == .cancelled { tags.append(Tag(WellKnownTag.failureKind, FailureKind.stopped.rawValue)) }
-        if state == .succeeded {
-            do {
-                for output in try plan.resolveOutputs(in: scope()) {
-                    if let text = output.value.text { tags.append(Tag(NodeTag.output(output.name), shortened(text))) }
+        if state == .cancelled { tags.append(Tag(WellKnownTag.failureKind, cancellationKind.rawValue)) }
+        if options.enclosing != nil {
+            let nodeState: NodeState =
+                switch state {
+                case .succeeded: .succeeded
+                case .cancelled: cancellationKind == .timeout ? .failed : .cancelled
+                case .failed, .running, .interrupted: .failed
                 }
-            } catch {
-                services.observe(.warning(Diagnostic(.warning, "'outputs': \(messages(of: error))")))
-            }
+            tags.append(Tag(NodeTag.state, nodeState.rawValue))
+            if state == .failed, let failure { tags.append(Tag(WellKnownTag.failureKind, failure.reason.rawValue)) }
+            let seconds = Double(max(0, services.clock.now() - info.startTime)) / 1000
+            tags.append(Tag("swiftflow.wall_seconds", "\(seconds)"))
         }
         let status: RunStatus =
             switch state {
             case .succeeded: .finished
-            case .cancelled: .killed
+            case .cancelled: cancellationKind == .timeout ? .failed : .killed
             case .failed, .running, .interrupted: .failed
             }
         let update = RunUpdate(
@@ -207,7 +236,7 @@ extension PipelineRun {
         let ended = try await Task { try await store.updateRun(update) }.value
         removeWorkFolder()
         let outcome = PipelineOutcome(
-            run: ended, state: state, reason: reason, counts: machine.counts, failures: failures)
+            run: ended, state: state, reason: reason, counts: machine.counts, failures: failures, failure: failure)
         self.outcome = outcome
         return outcome
     }
@@ -221,7 +250,7 @@ extension PipelineRun {
         try? folder.remove(path)
     }
 
-    private func shortened(_ text: String) -> String {
+    func shortened(_ text: String) -> String {
         text.unicodeScalars.count <= 5000 ? text : "\(text.prefix(4990))…"
     }
 

@@ -1,7 +1,7 @@
 package import Diagnostics
 import Execution
 package import Pipelines
-import Processes
+package import Processes
 package import Tracking
 
 /// Taking up what an earlier runner did (§5.5 of the design).
@@ -10,38 +10,46 @@ extension PipelineRun {
     ///
     /// - Throws: `ResumeRefused` when somebody runs it, or there is nothing to resume.
     package static func resume(
-        _ runID: String, _ plan: Plan, options: PipelineOptions, services: PipelineServices
+        _ runID: String, _ plan: Plan, options: PipelineOptions, services: PipelineServices,
+        displacing displaced: ProcessIdentity? = nil
     ) async throws -> PipelineRun {
         let store = services.store
-        let lease = try await claimNextEpoch(of: runID, services)
+        let (lease, before) = try await claimNextEpoch(of: runID, displacing: displaced, services)
         let epoch = lease.epoch
+        let enclosingTags = (options.enclosing?.tags ?? []).filter { $0.key.hasPrefix("swiftflow.") }
         let info = try await store.updateRun(
             RunUpdate(
                 runID: runID, status: .running,
-                tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)],
+                tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)] + enclosingTags,
                 removedTags: [NodeTag.cancel, WellKnownTag.failureReason, WellKnownTag.failureKind]))
         var journal = try await Journal(of: info, in: store)
-        try await endLostAttempts(&journal, services)
+        try await endLostAttempts(&journal, plan, services)
         return PipelineRun(
             plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
-            workFolder: try makeWorkFolder(of: info, services))
+            workFolder: try makeWorkFolder(of: info, services), displaced: before)
     }
 
-    /// The lease of the one runner that may go on with the pipeline; nothing but the claim is written yet.
-    private static func claimNextEpoch(of runID: String, _ services: PipelineServices) async throws -> Lease {
+    /// The lease of the one runner that may go on with the pipeline, and the owner before it; nothing but the claim is written yet.
+    private static func claimNextEpoch(
+        of runID: String, displacing displaced: ProcessIdentity?, _ services: PipelineServices
+    ) async throws -> (lease: Lease, before: ProcessIdentity?) {
         while true {
             let run = try await services.store.run(id: runID)
+            let before = run.data.tag(NodeTag.lease).flatMap { Lease($0) }?.owner
             let now = services.clock.now()
-            try checkResumable(run, at: now)
+            // Whoever took over the pipeline around it has taken this one over too.
+            if displaced == nil || before != displaced { try checkResumable(run, at: now) }
             var epoch = run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 1
             // Somebody may have claimed an epoch and not begun with it yet, or have died in between.
             for claim in run.data.params.compactMap(Lease.init(claim:)) where claim.epoch > epoch {
-                guard claim.isExpired(at: now) else { throw ResumeRefused(ranBy: claim.owner, runID) }
+                guard claim.owner == displaced || claim.isExpired(at: now) else {
+                    throw ResumeRefused(ranBy: claim.owner, runID)
+                }
                 epoch = claim.epoch
             }
             let lease = Lease(
                 owner: services.owner, epoch: epoch.addingReportingOverflow(1).partialValue, heartbeat: now)
-            if try await services.store.claim(lease.claimName, of: runID, as: lease.text) { return lease }
+            if try await services.store.claim(lease.claimName, of: runID, as: lease.text) { return (lease, before) }
         }
     }
 
@@ -58,9 +66,18 @@ extension PipelineRun {
     /// The local processes of a dead runner died with it; their runs are ended here, so that none is RUNNING that does not run.
     ///
     /// Jobs elsewhere may have outlived it: they are looked for when their node's turn comes.
-    private static func endLostAttempts(_ journal: inout Journal, _ services: PipelineServices) async throws {
+    private static func endLostAttempts(
+        _ journal: inout Journal, _ plan: Plan, _ services: PipelineServices
+    ) async throws {
         for (id, node) in journal.nodes {
             for (index, attempt) in node.attempts.enumerated() where !attempt.run.info.status.isTerminal {
+                // A nested pipeline is gone on with when its node's turn comes.
+                if attempt.isPipeline, index == node.attempts.count - 1, plan.runsPipeline(id) { continue }
+                if attempt.isPipeline {
+                    journal.nodes[id]?.attempts[index].run.info = try await endAbandonedPipeline(
+                        attempt.run, "its runner died", in: services.store, at: services.clock.now())
+                    continue
+                }
                 let backend = attempt.run.data.tag(WellKnownTag.projectBackend) ?? "local"
                 if backend != "local", index == node.attempts.count - 1 { continue }
                 let ended = try await services.store.updateRun(
@@ -96,6 +113,7 @@ extension PipelineRun {
         outcomes[name]?.nodes[place].duration = run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
         outcomes[name]?.nodes[place].outputRunID = records[node].cachedFrom
         if let found = run.data.tag(NodeTag.found) { return recallSearch(node, found) }
+        if success.isPipeline { return recallPipeline(node, success.outputs) }
         if !success.outputs.isEmpty { artifactFolders[run.info.runID] = services.artifacts.folder(of: run.info) }
         post(.examined(node, .done(records[node].cachedFrom == nil ? .succeeded : .cached)))
         return true
@@ -103,10 +121,25 @@ extension PipelineRun {
 
     /// The attempt that a dead runner left at work goes on under its own number and run.
     func adoptLive(_ node: Int, _ journal: JournalNode) {
-        guard let last = journal.attempts.last, !last.run.info.status.isTerminal else { return }
+        guard let last = journal.attempts.last, last.isPipeline || !last.run.info.status.isTerminal else { return }
+        // A nested pipeline that failed is gone on with like the one around it: what had finished in it stays.
+        if last.isPipeline { records[node].delay = nil }
         records[node].adopted = last.run
         records[node].earlierAttempts = last.number - 1
         records[node].previousRunID = journal.attempts.dropLast().last?.run.info.runID
+    }
+
+    /// What a nested pipeline handed on lies with runs of its own.
+    private func recallPipeline(_ node: Int, _ outputs: [String: OutputValue]) -> Bool {
+        perform { run in
+            for id in Set(outputs.values.flatMap(\.artifactURIs).compactMap { runID(ofArtifact: $0) }) {
+                // What is not found here is fetched by whoever needs it.
+                guard let other = try? await run.services.store.run(id: id) else { continue }
+                run.artifactFolders[id] = run.services.artifacts.folder(of: other.info)
+            }
+            run.post(.examined(node, .done(.succeeded)))
+        }
+        return true
     }
 
     /// A search that has been made is not made again: the same runs are what it found.

@@ -1,6 +1,7 @@
 import Diagnostics
-import Execution
+package import Execution
 package import Pipelines
+import Processes
 import Synchronization
 import SystemPackage
 package import Tracking
@@ -27,8 +28,12 @@ package actor PipelineRun {
         var processorSeconds: Double?
         var peakMemory: Int64?
         var cacheKey: CacheKey?
-        /// The live attempt of a dead runner, on a backend whose jobs outlive it.
+        /// The live attempt of a dead runner, on a backend whose jobs outlive it; of a nested pipeline its run.
         var adopted: Run?
+        /// What it uses while it runs, by name.
+        var amounts: [String: Double] = [:]
+        /// Of a nested pipeline: what is set aside for all of it.
+        var reserved: [String: Double] = [:]
         /// The delay that an earlier runner was waiting for when it died.
         var delay: Delay?
 
@@ -71,6 +76,17 @@ package actor PipelineRun {
     nonisolated let writtenFiles: Set<String>
     /// Where artifacts of runs lie on this machine, by run id.
     var artifactFolders: [String: FilePath] = [:]
+    /// The runner that this one has taken the pipeline over from.
+    nonisolated let displaced: ProcessIdentity?
+    /// What its `outputs` are, once it has succeeded.
+    var handedOn: [String: OutputValue] = [:]
+    /// Steps of nested pipelines that wait for room here.
+    var guests: [Int: CheckedContinuation<[Int]?, Never>] = [:]
+    var nextGuest = 0
+    /// How a cancellation is recorded.
+    var cancellationKind = FailureKind.stopped
+    /// Runs of nested pipelines that this runner has to do with.
+    var touchedNested: Set<String> = []
 
     private var queue: [StateMachine.Event] = []
     private var isHandling = false
@@ -82,8 +98,9 @@ package actor PipelineRun {
 
     init(
         plan: Plan, info: RunInfo, options: PipelineOptions, services: PipelineServices, journal: Journal,
-        epoch: Int, workFolder: FilePath
+        epoch: Int, workFolder: FilePath, displaced: ProcessIdentity? = nil
     ) {
+        self.displaced = displaced
         self.plan = plan
         self.info = info
         self.options = options
@@ -105,9 +122,13 @@ package actor PipelineRun {
                 guard case .string(let path)? = output.value.literal, path.hasPrefix("./") else { return nil }
                 return String(path.dropFirst(2))
             })
-        let limits = localLimits(plan.limits, parallel: options.parallel)
+        var limits = localLimits(plan.limits, parallel: options.parallel)
+        // What there is not around it, there is not in it.
+        limits.merge(options.enclosing?.limits ?? [:]) { min($0, $1) }
+        let reservesDevices = options.enclosing?.reserved.contains(ResourcePool.gpu) == true
         machine = StateMachine(
-            steps: plan.steps.map { StepShape($0) }, pool: ResourcePool(limits: limits),
+            steps: plan.steps.map { StepShape($0, parallel: limits[ResourcePool.parallel]) },
+            pool: ResourcePool(limits: limits, devices: reservesDevices ? options.enclosing?.devices : nil),
             onError: OnError(plan.pipeline.onError), seed: info.runID, timeout: plan.timeout?.milliseconds,
             now: services.clock.now())
         for step in plan.steps { outcomes[step.name] = StepOutcome() }
@@ -137,7 +158,8 @@ package actor PipelineRun {
     }
 
     /// Ends the pipeline politely: running attempts are stopped, nothing new starts.
-    package func cancel(reason: String) {
+    package func cancel(reason: String, as kind: FailureKind = .stopped) {
+        if cancellation == nil { cancellationKind = kind }
         cancellation = cancellation ?? reason
         post(.cancel(reason: reason))
     }
@@ -161,6 +183,7 @@ package actor PipelineRun {
     /// The pipeline belongs to another runner now: nothing is recorded any more, and nothing of it touched.
     func loseLease() {
         hasLostLease = true
+        dismissGuests()
         hasFinished = true
         finished?.resume()
         finished = nil
@@ -196,6 +219,7 @@ package actor PipelineRun {
         case .consider(let step): consider(step)
         case .examine(let node): examine(node)
         case .start(let node, let devices): start(node, devices: devices)
+        case .lend(let guest, let devices): lent(guest, devices: devices)
         case .stop(let node, let cause): records[node].control?.stop(cause)
         case .kill(let node):
             if let control = records[node].control { Task { await control.kill() } }
@@ -207,10 +231,14 @@ package actor PipelineRun {
                 cancellation = "the pipeline took longer than its timeout"
             }
             hasFinished = true
+            dismissGuests()
             finished?.resume()
             finished = nil
         }
     }
+
+    /// Whether nothing can be begun any more.
+    var isOver: Bool { hasFinished }
 
     /// Work that the pipeline's end waits for, and that posts what came of it.
     nonisolated func perform(_ work: @escaping @Sendable (isolated PipelineRun) async -> Void) {
@@ -355,14 +383,21 @@ extension Reference {
 
 extension StepShape {
     /// What the plan says of a step; durations and retries are known only later.
-    init(_ planned: PlannedStep) {
+    ///
+    /// - Parameter parallel: how many steps may run at once.
+    init(_ planned: PlannedStep, parallel: Double? = nil) {
         let step = planned.step
+        var maximumParallel = step.maxParallel
+        // Steps take their slots one by one, and a nested pipeline takes none: without a bound, all would be begun at once.
+        if case .pipeline = step.action, maximumParallel == nil, let parallel {
+            maximumParallel = max(1, Int(min(parallel, 4096)))
+        }
         self.init(
             name: step.name,
             dependencies: planned.isIncluded
                 ? planned.dependencies.map { Dependency($0.step, isOptional: $0.isOptional && !$0.isOrder) } : [],
             runOn: planned.isIncluded ? RunOn(rawValue: step.runOn.rawValue) ?? .success : .always,
-            priority: step.priority, allowance: Allowance(step.allowFailure), maximumParallel: step.maxParallel)
+            priority: step.priority, allowance: Allowance(step.allowFailure), maximumParallel: maximumParallel)
     }
 }
 

@@ -162,6 +162,9 @@ struct OutcomeScope: Scope {
                 return .value(
                     .artifact(ArtifactReference(uri: "runs:/\(node.outputRunID ?? run.runID)/\(path)", digest: digest)))
             case .text(let text)?: return .value(.string(text))
+            case .reference(let uri, let digest)?:
+                return .value(.artifact(ArtifactReference(uri: uri, digest: digest)))
+            case .value(let value)?: return .value(value)
             case nil: return absent("output '\(name)'", node.outputs.keys.sorted())
             }
         }

@@ -60,6 +60,8 @@ package struct StepAttempt: Sendable {
     package var writtenFiles: Set<String> = []
     /// The values of its secrets.
     package var secrets: [String: String] = [:]
+    /// Variables that come from the pipeline around this one.
+    package var inherited: [String: String] = [:]
     /// Where artifacts that are bound to params lie on this machine, by URI: they are handed on without a copy.
     package var localPaths: [String: FilePath] = [:]
     package var report: @Sendable (StepReport) -> Void = { _ in }
@@ -86,6 +88,8 @@ package struct StepResult: Sendable {
     package var endTime: Milliseconds?
     /// What a `search` found.
     package var found: [Run]?
+    /// In seconds, where there was no process.
+    package var duration: Double?
     /// Whether another attempt is safe; not where this one may still be running.
     package var mayRetry = true
 
@@ -108,6 +112,29 @@ package enum OutputValue: Sendable, Hashable {
     case artifact(path: String, digest: String?)
     /// A small value of `$SWIFTFLOW_OUTPUT`.
     case text(String)
+    /// An artifact of another run, such as a nested pipeline hands on.
+    case reference(uri: String, digest: String?)
+    /// Any other value that a nested pipeline hands on.
+    case value(Value)
+
+    /// The artifacts of other runs in it.
+    var artifactURIs: [String] {
+        switch self {
+        case .artifact, .text: return []
+        case .reference(let uri, _): return [uri]
+        case .value(let value):
+            var found: [String] = []
+            var open = [value]
+            while let value = open.popLast() {
+                switch value {
+                case .artifact(let artifact): found.append(artifact.uri)
+                case .list(let items): open += items
+                default: break
+                }
+            }
+            return found
+        }
+    }
 }
 
 /// Lets the driver stop an attempt, and say why.
@@ -116,6 +143,8 @@ package final class StepControl: Sendable {
         var task: Task<Void, Never>?
         var cause: StateMachine.StopCause?
         var isStopped = false
+        var wantsKill = false
+        var kill: (@Sendable () async -> Void)?
     }
 
     private let state = Mutex(State())
@@ -142,7 +171,21 @@ package final class StepControl: Sendable {
     }
 
     func kill() async {
+        let kill = state.withLock { state in
+            state.wantsKill = true
+            return state.kill
+        }
         await control.killNow()
+        await kill?()
+    }
+
+    /// What else is to be done when the attempt is ended at once.
+    func forwardKill(_ kill: @escaping @Sendable () async -> Void) {
+        let wantsKill = state.withLock { state in
+            state.kill = kill
+            return state.wantsKill
+        }
+        if wantsKill { Task { await kill() } }
     }
 
     /// Why it was told to stop.

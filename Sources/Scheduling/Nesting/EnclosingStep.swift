@@ -1,0 +1,65 @@
+package import Pipelines
+package import Processes
+package import SystemPackage
+package import Tracking
+
+/// What a pipeline that is a step of another one is given by that one.
+package struct EnclosingStep: Sendable {
+    /// Of the attempt that the pipeline's run stands for.
+    package var tags: [Tag]
+    /// The pipeline's run, or the group of a fan-out, below which the nested run is.
+    package var parentRunID: String
+    package var experimentID: String
+    /// What all steps of the outer pipeline together may use, and so no more than that here.
+    package var limits: [String: Double]
+    /// What is set aside for the nested pipeline as a whole: its steps share it, and borrow none of it.
+    package var reserved: Set<String>
+    /// The devices set aside for it.
+    package var devices: [Int]
+    /// Variables of every nested step.
+    package var variables: [String: String]
+    /// Secrets that every nested step gets as variables.
+    package var secrets: [String: String]
+    /// Where artifacts that are bound to params lie on this machine, by URI.
+    package var localPaths: [String: FilePath]
+    /// Metrics that the step promises.
+    package var metrics: [String]
+    package var lender: any ResourceLender
+}
+
+/// Lets steps of a nested pipeline use what the outer one has left.
+package protocol ResourceLender: Sendable {
+    /// Waits until so much is free, and takes it; nil when the task has been cancelled before.
+    func borrow(_ amounts: [String: Double]) async throws -> ResourceLoan?
+    func giveBack(_ loan: ResourceLoan) async
+}
+
+/// What has been lent to a step of a nested pipeline.
+package struct ResourceLoan: Sendable {
+    let guest: Int
+    /// Numbers of the GPU devices in it.
+    package let devices: [Int]
+    /// What that pipeline had to borrow itself.
+    let outer: [ResourceLoan]
+}
+
+/// A pipeline that is to be run as a step of another one.
+package struct NestedStep: Sendable {
+    /// The file or the project, as the step says.
+    package var place: String
+    package var version: String?
+    package var params: [NamedValue]
+    /// The node of the outer pipeline.
+    package var node: String
+    /// The options of the outer pipeline.
+    package var options: PipelineOptions
+    package var enclosing: EnclosingStep
+    /// The run of an earlier runner to go on with.
+    package var known: Run?
+    /// The runner that the outer pipeline has been taken over from, and the nested ones with it.
+    package var displaced: ProcessIdentity?
+    package var observe: @Sendable (PipelineEvent) -> Void
+}
+
+/// Prepares a nested pipeline and records its run; what it throws is why the step fails.
+package typealias Nesting = @Sendable (NestedStep) async throws -> PipelineRun

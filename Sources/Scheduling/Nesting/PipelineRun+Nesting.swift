@@ -1,0 +1,149 @@
+import Diagnostics
+import Execution
+import Pipelines
+import SystemPackage
+import Tracking
+
+/// Steps that are pipelines of their own: their run is a pipeline's run, in place of the step's.
+extension PipelineRun {
+    /// Carries the pipeline that a node is to its end; `known` is the run of an earlier runner that is gone on with.
+    func runNested(
+        _ place: String, _ attempt: StepAttempt, node: Int, known: Run?, control: StepControl
+    ) async -> StepResult {
+        guard let nest = services.nest else {
+            return StepResult(run: nil, failure: NodeFailure(.launch, "pipelines within pipelines cannot be run here"))
+        }
+        if let known { touchedNested.insert(known.info.runID) }
+        let observe = services.observe
+        let nested: PipelineRun
+        do {
+            nested = try await nest(
+                NestedStep(
+                    place: place, version: attempt.resolved.version, params: attempt.resolved.params,
+                    node: attempt.node,
+                    options: options, enclosing: enclosing(attempt, node: node), known: known, displaced: displaced,
+                    observe: { [id = attempt.node] in observe(.nested(id, $0)) }))
+        } catch {
+            var failure = NodeFailure(.launch, messages(of: error))
+            // What may still be run by somebody is not begun beside it.
+            failure.mayStillRun = error is ResumeRefused
+            var result = await recordUnnested(attempt, known: known, failure)
+            result.mayRetry = !failure.mayStillRun
+            return result
+        }
+        attempt.report(.created(nested.info))
+        attempt.report(.launched)
+        return await carry(nested, control: control, attempt)
+    }
+
+    private func enclosing(_ attempt: StepAttempt, node: Int) -> EnclosingStep {
+        let reserved = records[node].reserved
+        var limits = machine.pool.sharedLimits
+        for (name, amount) in reserved { limits[name] = amount }
+        var variables = options.enclosing?.variables ?? [:]
+        for variable in attempt.resolved.environment { variables[variable.name] = variable.value }
+        return EnclosingStep(
+            tags: attempt.tags.filter { ![NodeTag.epoch, NodeTag.launch].contains($0.key) }
+                + [Tag(NodeTag.attemptEpoch, String(epoch))],
+            parentRunID: attempt.parentRunID, experimentID: info.experimentID, limits: limits,
+            reserved: Set(reserved.keys), devices: attempt.devices, variables: variables, secrets: attempt.secrets,
+            localPaths: attempt.localPaths, metrics: attempt.resolved.metrics,
+            lender: HostedResources(pipeline: self, node: node))
+    }
+
+    private func carry(_ nested: PipelineRun, control: StepControl, _ attempt: StepAttempt) async -> StepResult {
+        control.forwardKill { await nested.kill() }
+        // Stopping it is an event for it, not the cancellation of its task: it still has to record how it ended.
+        let work = Task { try await nested.run() }
+        let ending = await withTaskCancellationHandler {
+            await work.result
+        } onCancel: {
+            Task {
+                let isLate = control.cause == .timeout
+                await nested.cancel(
+                    reason: isLate ? "it took longer than its timeout" : "the pipeline around it was cancelled",
+                    as: isLate ? .timeout : .stopped)
+            }
+        }
+        switch ending {
+        case .success(let outcome):
+            var result = StepResult(
+                run: outcome.run, outputs: await nested.handedOn, endTime: outcome.run.endTime)
+            result.failure = outcome.failure(of: attempt.node)
+            result.duration = outcome.run.endTime.map { Double($0 - outcome.run.startTime) / 1000 }
+            // Who ended the nested pipeline did not want it again.
+            result.mayRetry = outcome.state != .cancelled
+            if result.failure == nil { adopt(await nested.artifactFolders, of: result.outputs) }
+            return result
+        case .failure(let error):
+            // Somebody else runs it now; it has no failure of ours to record.
+            var result = StepResult(run: nested.info, failure: NodeFailure(.lost, messages(of: error)))
+            result.mayRetry = false
+            return result
+        }
+    }
+
+    /// Where the artifacts lie that the nested steps have handed on.
+    private func adopt(_ folders: [String: FilePath], of outputs: [String: OutputValue]) {
+        for uri in outputs.values.flatMap(\.artifactURIs) {
+            guard let id = runID(ofArtifact: uri), let folder = folders[id] else { continue }
+            artifactFolders[id] = folder
+        }
+    }
+
+    /// What could not even be prepared has a run that says why.
+    private func recordUnnested(_ attempt: StepAttempt, known: Run?, _ failure: NodeFailure) async -> StepResult {
+        guard !failure.mayStillRun else { return StepResult(run: known?.info, failure: failure) }
+        let now = services.clock.now()
+        let tags =
+            attempt.tags.filter { $0.key != NodeTag.state } + [
+                Tag(WellKnownTag.parentRunID, attempt.parentRunID),
+                Tag(WellKnownTag.user, userName(in: options.environment)),
+                Tag(NodeTag.state, NodeState.failed.rawValue),
+                Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
+                Tag(WellKnownTag.failureKind, failure.reason.rawValue),
+            ]
+        do {
+            // A run that is there already keeps what it has, so that it can be gone on with another time.
+            if let known {
+                let ended = try await services.store.updateRun(
+                    RunUpdate(
+                        runID: known.info.runID, status: .failed, endTime: now, tags: Array(tags.suffix(3)),
+                        removedTags: [NodeTag.lease]))
+                return StepResult(run: ended, failure: failure, endTime: now)
+            }
+            let run = try await services.store.createRun(
+                RunCreation(
+                    experimentID: attempt.experimentID, name: attempt.node,
+                    userID: userName(in: options.environment), startTime: now, tags: tags)
+            ).info
+            let ended = try await services.store.updateRun(
+                RunUpdate(runID: run.runID, status: .failed, endTime: now))
+            return StepResult(run: ended, failure: failure, endTime: now)
+        } catch {
+            attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
+            return StepResult(run: nil, failure: failure)
+        }
+    }
+}
+
+extension PipelineOutcome {
+    /// Why the step has failed that the pipeline is; nil when it has not.
+    fileprivate func failure(of node: String) -> NodeFailure? {
+        switch state {
+        case .succeeded: return nil
+        case .cancelled, .running, .interrupted: return NodeFailure(.stopped, reason ?? "it was cancelled")
+        case .failed:
+            let told =
+                failures.isEmpty ? reason ?? "it failed" : failures.map { "\(node)/\($0)" }.joined(separator: "; ")
+            return NodeFailure(failure?.reason ?? .exit, told, exitCode: failure?.exitCode)
+        }
+    }
+}
+
+/// The run that an artifact's URI names.
+func runID(ofArtifact uri: String) -> String? {
+    guard uri.hasPrefix("runs:/") else { return nil }
+    let rest = uri.dropFirst("runs:/".count)
+    return rest.firstIndex(of: "/").map { String(rest[..<$0]) }
+}

@@ -1,0 +1,132 @@
+import Diagnostics
+import Digests
+import Execution
+import Files
+import Pipelines
+import Projects
+import Scheduling
+import SystemPackage
+import Tracking
+
+extension StandardServices {
+    /// Prepares the pipeline that a step is, and records its run or takes up the one that an earlier runner left.
+    func nest(_ step: NestedStep, launcher: Launcher, digests: DigestCache) async throws -> PipelineRun {
+        if let known = step.known {
+            if let resumed = try await resumeNested(known, step, launcher, digests) { return resumed }
+            if !known.info.status.isTerminal {
+                try await endAbandonedPipeline(
+                    known, "its step has other params now", in: try await store.get(), at: currentTimeMilliseconds())
+            }
+        }
+        let source = try await nestedSource(step, launcher)
+        let key = NestedPipelines.key(of: source.file)
+        try NestedPipelines.check(key, step.place, in: step.options.ancestors.map { ($0, $0) })
+        var request = RunRequest(
+            uri: source.uri, environment: step.options.environment, workingDirectory: step.options.workingDirectory)
+        request.environmentManager = step.options.environmentManager
+        let content = try readFile(source.file, limit: Pipeline.sizeLimit)
+        var planRequest = PlanRequest()
+        planRequest.maximumCells = step.options.maximumCells
+        planRequest.params = given(step, for: Pipeline.read(content, file: source.file.string).0)
+        var prepared = try prepare(
+            source, request: request, planRequest: planRequest, content: content,
+            secrets: step.options.givenSecrets, report: { step.observe(.warning($0)) })
+        place(&prepared, in: step, key: key)
+        let parts = try await pipelineServices(
+            options: prepared.options, launcher: launcher, digests: digests, observe: step.observe)
+        return try await PipelineRun.start(prepared.plan, options: prepared.options, services: parts)
+    }
+
+    /// Nil when the step has other params now, so that what was begun is of no use.
+    private func resumeNested(
+        _ known: Run, _ step: NestedStep, _ launcher: Launcher, _ digests: DigestCache
+    ) async throws -> PipelineRun? {
+        var prepared = try await prepareResume(
+            known, environment: step.options.environment, isUpdated: step.options.usesUpdatedFiles,
+            secrets: step.options.givenSecrets, launcher: launcher, report: { step.observe(.warning($0)) })
+        let recorded = prepared.plan.request.params.map { PlanRequest.GivenValue($0.name, $0.content) }
+        guard recorded == given(step, for: prepared.plan.pipeline) else { return nil }
+        let file = prepared.options.folder.pushing(
+            FilePath(prepared.plan.pipeline.file).lastComponent.map {
+                FilePath($0.string)
+            } ?? "")
+        place(&prepared, in: step, key: NestedPipelines.key(of: file))
+        let parts = try await pipelineServices(
+            options: prepared.options, launcher: launcher, digests: digests, observe: step.observe)
+        return try await PipelineRun.resume(
+            known.info.runID, prepared.plan, options: prepared.options, services: parts, displacing: step.displaced)
+    }
+
+    private func place(_ prepared: inout PreparedPipeline, in step: NestedStep, key: String) {
+        prepared.options.enclosing = step.enclosing
+        prepared.options.parentRunID = step.enclosing.parentRunID
+        prepared.options.runName = step.node
+        prepared.options.usesCache = step.options.usesCache
+        prepared.options.usesUpdatedFiles = step.options.usesUpdatedFiles
+        prepared.options.ancestors = step.options.ancestors + [key]
+        prepared.options.parallel = nil
+    }
+
+    /// The params of the step as the nested pipeline takes them: what is a path there counts from the outer file's folder.
+    private func given(_ step: NestedStep, for pipeline: Pipeline?) -> [PlanRequest.GivenValue] {
+        let kinds = Dictionary((pipeline?.parameters ?? []).map { ($0.name, $0.kind) }) { first, _ in first }
+        return step.params.map { param in
+            guard kinds[param.name] == .path || kinds[param.name] == .uri, case .string(let text) = param.value,
+                !text.isEmpty, !text.hasPrefix("/"), !text.contains(":")
+            else { return .init(param.name, .value(param.value)) }
+            let path = step.options.folder.pushing(FilePath(text)).lexicallyNormalized()
+            return .init(param.name, .value(.string(path.string)))
+        }
+    }
+
+    // MARK: The source
+
+    private func nestedSource(_ step: NestedStep, _ launcher: Launcher) async throws -> PipelineSource {
+        let folder = step.options.folder
+        func load(_ uri: String, _ version: String?) async throws -> LoadedProject {
+            var request = RunRequest(uri: uri, environment: step.options.environment, workingDirectory: folder)
+            request.version = version
+            return try await launcher.load(request)
+        }
+        // A pipeline that was fetched names files of its own checkout.
+        var checkout: GitCheckout?
+        if let version = step.options.version {
+            checkout = try await load(step.options.project, version).checkout.git
+        }
+        let nested = NestedPipelines(of: folder.appending("pipeline"), shown: "", boundary: checkout?.folder)
+        if let file = try nested.file(step.place) {
+            let name = file.lastComponent?.string ?? NestedPipelines.standardFile
+            if step.version == nil, let checkout {
+                let uri = try projectURI(of: file, in: checkout, step.options)
+                let loaded = try await load(uri, checkout.commit)
+                var source = PipelineSource(file: loaded.checkout.root.appending(name), loaded: loaded)
+                source.uri = uri
+                return source
+            }
+            let home = file.removingLastComponent().string
+            let loaded = try await load(home, step.version)
+            var source = PipelineSource(file: loaded.checkout.root.appending(name), loaded: loaded)
+            if loaded.checkout.git != nil { source.uri = home }
+            return source
+        }
+        let loaded = try await load(step.place, step.version)
+        guard let source = PipelineSource(in: loaded, entryPoint: "main", uri: step.place) else {
+            throw InvalidInput(
+                "the project '\(loaded.uri.redactedText)' is no pipeline",
+                remedy: "its MLproject must say 'main: {pipeline: FILE}', or it must have a 'pipeline.yaml'")
+        }
+        return source
+    }
+
+    /// The project's URI with another folder of the same repository.
+    private func projectURI(
+        of file: FilePath, in checkout: GitCheckout, _ options: PipelineOptions
+    ) throws -> String {
+        let location = options.project.prefix { $0 != "#" }
+        var rest = resolvedPath(file.removingLastComponent()) ?? file.removingLastComponent()
+        guard let base = resolvedPath(checkout.folder), rest.removePrefix(base) else {
+            throw InvalidInput("the pipeline '\(file.lastComponent?.string ?? "")' is not in its project's repository")
+        }
+        return rest.isEmpty ? String(location) : "\(location)#\(rest.string)"
+    }
+}
