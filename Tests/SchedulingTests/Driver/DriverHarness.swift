@@ -173,6 +173,8 @@ final class DriverHarness: Sendable {
                     let folder = try #require(artifactFolder(run.info.artifactURI))
                     outputs[name] = String(
                         decoding: try readFile(folder.appending(path), limit: 1 << 20), as: UTF8.self)
+                case .reference(let uri, _): outputs[name] = uri
+                case .value(let value): outputs[name] = "\(value)"
                 }
             }
             #expect(results[node] == nil, "'\(node)' has succeeded twice")

@@ -246,11 +246,6 @@ struct WitnessStore: TrackingStore {
     func deleteTag(_ key: String, runID: String) async throws {
         try await life.write { try await base.deleteTag(key, runID: runID) }
     }
-    func replaceTag(_ key: String, of runID: String, expecting expected: String?, with value: String) async throws
-        -> Bool
-    {
-        try await life.write { try await base.replaceTag(key, of: runID, expecting: expected, with: value) }
-    }
     func logBatch(_ batch: LogBatch) async throws { try await life.write { try await base.logBatch(batch) } }
     func logInputs(_ inputs: RunInputs, runID: String) async throws {
         try await life.write { try await base.logInputs(inputs, runID: runID) }
@@ -259,14 +254,14 @@ struct WitnessStore: TrackingStore {
         try await life.write { try await base.logOutputs(models, runID: runID) }
     }
 
-    func metricHistory(_ query: MetricHistoryQuery) async throws -> Page<Metric> {
-        try await life.read { try await base.metricHistory(query) }
+    func metricPoints(_ query: MetricHistoryQuery) async throws -> Page<MetricPoint> {
+        try await life.read { try await base.metricPoints(query) }
     }
-    func metricHistories(runIDs: [String], key: String, maxResults: Int) async throws -> [Metric] {
-        try await life.read { try await base.metricHistories(runIDs: runIDs, key: key, maxResults: maxResults) }
+    func metricSeries(runIDs: [String], key: String, maxResults: Int) async throws -> [MetricSeries] {
+        try await life.read { try await base.metricSeries(runIDs: runIDs, key: key, maxResults: maxResults) }
     }
-    func sampledMetricHistories(_ query: MetricIntervalQuery) async throws -> [Metric] {
-        try await life.read { try await base.sampledMetricHistories(query) }
+    func sampledMetricSeries(_ query: MetricIntervalQuery) async throws -> [MetricSeries] {
+        try await life.read { try await base.sampledMetricSeries(query) }
     }
     func datasets(experimentIDs: [String]) async throws -> [DatasetSummary] {
         try await life.read { try await base.datasets(experimentIDs: experimentIDs) }
