@@ -164,7 +164,8 @@ build_images() {
     printf 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox","--install","-s","/bin"]\nRUN ["/bin/mkdir","-p","/tmp","/work"]\nWORKDIR /work\n' \
         >"$build/Dockerfile"
     DOCKER_BUILDKIT=0 docker build -q -t swiftflow-test/busybox:1 "$build" >/dev/null 2>"$folder/log/images"
-    printf 'FROM swiftflow-test/busybox:1\nENTRYPOINT ["/bin/sleep","2147483647"]\n' >"$build/Dockerfile"
+    # A first process gets no signal that it does not trap, and the node would wait ten seconds for the end of each pod.
+    printf 'FROM swiftflow-test/busybox:1\nENTRYPOINT ["/bin/sh","-c","trap exit TERM INT; sleep 2147483647 & wait"]\n' >"$build/Dockerfile"
     DOCKER_BUILDKIT=0 docker build -q -t pause:1 "$build" >/dev/null 2>>"$folder/log/images"
     rm -rf "$build"
 }
