@@ -22,6 +22,12 @@ extension Connection {
             .sorted { $0.key < $1.key }
     }
 
+    /// A page of complete runs, given the rows of its runs and one more if there is another page.
+    func pageOfRuns(_ rowIDs: [Int64], of size: Int, offset: Int) throws -> Page<Run> {
+        let found = page(rowIDs, of: size, offset: offset) { $0 }
+        return Page(try completeRuns(rowIDs: found.elements), nextPageToken: found.nextPageToken)
+    }
+
     /// The runs with everything they logged, in the given order.
     func completeRuns(rowIDs: [Int64]) throws -> [Run] {
         var infos: [RunInfo] = []

@@ -151,6 +151,11 @@ final class Connection {
         return try statement.step()
     }
 
+    /// Whether a condition of parameters alone holds.
+    func isTrue(_ condition: String, _ values: [SQLiteValue]) throws -> Bool {
+        try all("SELECT \(condition)", values) { !$0.isNull(0) && $0.integer(0) != 0 }.first ?? false
+    }
+
     /// A compiled statement, kept for the next time: most of the work of a short statement is its compilation.
     private func statement(_ sql: String) throws(SQLiteFailure) -> Statement {
         if let known = statements[sql], !known.isBusy { return known }

@@ -108,15 +108,22 @@ extension SQLiteStore {
         let query = try RunQuery(search)
         let offset = try PageToken(search.pageToken).offset
         guard !search.experimentIDs.isEmpty else { return Page([]) }
-        return try await read { connection in
+        if let page = try await searchMemory.page(of: query, maxResults: search.maxResults, offset: offset) {
+            return page
+        }
+        return try await pageFromTables(of: query, maxResults: search.maxResults, offset: offset)
+    }
+
+    /// One page of a search by the tables of the file.
+    func pageFromTables(of query: RunQuery, maxResults: Int, offset: Int) async throws -> Page<Run> {
+        try await read { connection in
             let shape = try StoreShape(of: connection, searching: query.experimentIDs)
             var (sql, values) = query.statement(for: shape)
             sql += " LIMIT ? OFFSET ?"
-            values += [SQLiteValue(search.maxResults + 1), SQLiteValue(offset)]
+            values += [SQLiteValue(maxResults + 1), SQLiteValue(offset)]
             // The rows are sorted without their columns: fetching those of one page afterwards is much less work.
             let rowIDs = try connection.all(sql, values) { $0.integer(0) }
-            let found = page(rowIDs, of: search.maxResults, offset: offset) { $0 }
-            return Page(try connection.completeRuns(rowIDs: found.elements), nextPageToken: found.nextPageToken)
+            return try connection.pageOfRuns(rowIDs, of: maxResults, offset: offset)
         }
     }
 

@@ -5,12 +5,13 @@ package import Tracking
 ///
 /// How it works, from the bottom: `Connection` wraps the C library; `StoreFile` opens or creates the file and looks at its
 /// schema; `WriteQueue` owns the one connection that writes and commits many waiting writes at once; `ReaderPool` serves
-/// reads. The operations themselves are extensions, one file per area, each a function from a connection to a value.
+/// reads, and `SearchMemory` those searches that a file at rest can answer from memory. The operations themselves are extensions, one file per area, each a function from a connection to a value.
 package final class SQLiteStore: Sendable {
     package let path: FilePath
     package let options: Options
     let writer: WriteQueue
     let readers: ReaderPool
+    let searchMemory: SearchMemory
 
     package struct Options: Sendable {
         /// Below which new experiments keep their artifacts, unless they say where.
@@ -71,6 +72,7 @@ package final class SQLiteStore: Sendable {
         let file = StoreFile(path: path, options: options)
         writer = WriteQueue(path: path) { try file.openForWriting() }
         readers = ReaderPool(path: path) { try file.openForReading() }
+        searchMemory = SearchMemory(path: path) { try file.openForReading() }
     }
 
     /// Why nothing can be written any more: a write or a sync has failed, and the process should end.
@@ -80,6 +82,7 @@ package final class SQLiteStore: Sendable {
 
     package func close() async {
         await readers.close()
+        await searchMemory.close()
         await writer.close()
     }
 

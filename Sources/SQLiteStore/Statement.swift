@@ -133,6 +133,42 @@ struct Row {
         unsafe sqlite3_column_double(statement.pointer, column)
     }
 
+    func isInteger(_ column: Int32) -> Bool {
+        unsafe sqlite3_column_type(statement.pointer, column) == SQLITE_INTEGER
+    }
+
+    func isNumber(_ column: Int32) -> Bool {
+        let type = unsafe sqlite3_column_type(statement.pointer, column)
+        return type == SQLITE_FLOAT || type == SQLITE_INTEGER
+    }
+
+    /// Text of exactly 32 bytes; nil for anything else.
+    func runKey(_ column: Int32) -> RunKey? {
+        guard unsafe sqlite3_column_type(statement.pointer, column) == SQLITE_TEXT,
+            let bytes = unsafe sqlite3_column_text(statement.pointer, column),
+            unsafe sqlite3_column_bytes(statement.pointer, column) == 32
+        else { return nil }
+        // SAFETY: the library owns these 32 bytes until the statement moves on.
+        let buffer = unsafe UnsafeRawBufferPointer(start: bytes, count: 32)
+        return RunKey(
+            words: (
+                unsafe UInt64(bigEndian: buffer.loadUnaligned(fromByteOffset: 0, as: UInt64.self)),
+                unsafe UInt64(bigEndian: buffer.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                unsafe UInt64(bigEndian: buffer.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
+                unsafe UInt64(bigEndian: buffer.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
+            ))
+    }
+
+    /// Text; nil for anything else, and for bytes that are no text.
+    func validText(_ column: Int32) -> String? {
+        guard unsafe sqlite3_column_type(statement.pointer, column) == SQLITE_TEXT,
+            let bytes = unsafe sqlite3_column_text(statement.pointer, column)
+        else { return nil }
+        let count = unsafe Int(sqlite3_column_bytes(statement.pointer, column))
+        // SAFETY: as in `text`.
+        return unsafe String(validating: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+
     /// NULL is empty text.
     func text(_ column: Int32) -> String {
         guard let bytes = unsafe sqlite3_column_text(statement.pointer, column) else { return "" }

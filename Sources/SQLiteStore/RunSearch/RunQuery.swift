@@ -5,13 +5,20 @@ struct RunQuery {
     private var select = SelectStatement("r.rowid", from: "runs r")
     /// As a JSON array of text.
     let experimentIDs: SQLiteValue
+    // The same, before it is a statement.
+    let experiments: [Int64]
+    let filter: Filter
+    let orderings: [Ordering]
+    let viewType: ViewType
 
     init(_ search: RunSearch) throws(TrackingError) {
-        let filter = try Filter(search.filter, in: .runs)
-        let orderings = try Ordering.parse(search.orderBy, in: .runs)
-        var ids: [String] = []
-        for id in search.experimentIDs { ids.append(String(try Validation.experimentID(id))) }
-        experimentIDs = .text(jsonArray(ids))
+        filter = try Filter(search.filter, in: .runs)
+        orderings = try Ordering.parse(search.orderBy, in: .runs)
+        viewType = search.viewType
+        var experiments: [Int64] = []
+        for id in search.experimentIDs { experiments.append(try Validation.experimentID(id)) }
+        self.experiments = experiments
+        experimentIDs = .text(jsonArray(experiments.map { String($0) }))
         select.addCondition("r.experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))", [experimentIDs])
         switch search.viewType {
         case .activeOnly: select.addCondition("r.lifecycle_stage = 'active'")
