@@ -84,10 +84,11 @@ package struct NestedPipelines: Sendable {
     ///
     /// - Throws: with the whole chain when it is around itself, or when there are too many.
     func entering(_ file: FilePath, _ place: String) throws(InvalidInput) -> NestedPipelines {
-        let shown =
-            place.hasPrefix("/") ? file.string : shownFolder.pushing(FilePath(place)).lexicallyNormalized().string
-        try Self.check(Self.key(of: file), shown, in: chain.map { ($0.key, $0.shown) })
-        return NestedPipelines(self, file, shown: shown)
+        var shown = shownFolder.pushing(FilePath(place)).lexicallyNormalized()
+        // Of a folder its file is meant.
+        if let name = file.lastComponent, shown.lastComponent != name { shown.append(name) }
+        try Self.check(Self.key(of: file), shown.string, in: chain.map { ($0.key, $0.shown) })
+        return NestedPipelines(self, file, shown: shown.string)
     }
 
     /// - Parameter chain: the pipelines around it, by what tells them apart and as messages name them.

@@ -11,12 +11,11 @@ import Tracking
 extension StandardServices {
     /// Prepares the pipeline that a step is, and records its run or takes up the one that an earlier runner left.
     func nest(_ step: NestedStep, launcher: Launcher, digests: DigestCache) async throws -> PipelineRun {
-        if let known = step.known {
+        // Nothing has been started in a run whose definition had not been recorded yet.
+        let bare = try await unrecorded(step.known)
+        if let known = step.known, bare == nil {
             if let resumed = try await resumeNested(known, step, launcher, digests) { return resumed }
-            if !known.info.status.isTerminal {
-                try await endAbandonedPipeline(
-                    known, "its step has other params now", in: try await store.get(), at: currentTimeMilliseconds())
-            }
+            try await leave(known)
         }
         let source = try await nestedSource(step, launcher)
         let key = NestedPipelines.key(of: source.file)
@@ -34,7 +33,27 @@ extension StandardServices {
         place(&prepared, in: step, key: key)
         let parts = try await pipelineServices(
             options: prepared.options, launcher: launcher, digests: digests, observe: step.observe)
+        if let bare, bare.hasParams(of: prepared.plan) {
+            return try await PipelineRun.resume(
+                bare.info.runID, prepared.plan, options: prepared.options, services: parts,
+                displacing: step.displaced, recordsDefinition: true)
+        }
+        if let bare { try await leave(bare) }
         return try await PipelineRun.start(prepared.plan, options: prepared.options, services: parts)
+    }
+
+    private func leave(_ known: Run) async throws {
+        guard !known.info.status.isTerminal else { return }
+        try await endAbandonedPipeline(
+            known, "its step has other params now", in: try await store.get(), at: currentTimeMilliseconds())
+    }
+
+    /// The run, if its runner died before it had recorded what the run is of.
+    private func unrecorded(_ known: Run?) async throws -> Run? {
+        guard let known else { return nil }
+        let artifacts = ResolvedRunArtifacts(
+            resolver: artifacts, digests: DigestCache(at: nil), localFolder: { localFolder(ofArtifactURI: $0) })
+        return try await artifacts.exists(LaunchRecord.path, of: known.info) ? nil : known
     }
 
     /// Nil when the step has other params now, so that what was begun is of no use.
@@ -128,5 +147,13 @@ extension StandardServices {
             throw InvalidInput("the pipeline '\(file.lastComponent?.string ?? "")' is not in its project's repository")
         }
         return rest.isEmpty ? String(location) : "\(location)#\(rest.string)"
+    }
+}
+
+extension Run {
+    /// Whether it was begun with the params that the plan has.
+    fileprivate func hasParams(of plan: Plan) -> Bool {
+        let planned = plan.params.compactMap { param in param.value.text.map { (param.name, $0) } }
+        return planned.count == data.pipelineParams.count && planned.allSatisfy { data.param($0.0) == $0.1 }
     }
 }

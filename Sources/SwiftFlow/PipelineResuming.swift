@@ -48,14 +48,21 @@ extension StandardServices {
         // What was asked then, values with their types; the run's params stand in for a plan that cannot be read.
         var planRequest = PlanRequest()
         planRequest.params = run.data.pipelineParams.map { .init($0.key, .text($0.value)) }
-        if let bytes = try? await runArtifacts.read("pipeline/plan.json", of: run.info, limit: 256 << 20),
-            let plan = try? Plan(reading: bytes)
-        {
-            planRequest = plan.request
-        }
+        let written = try? await runArtifacts.read("pipeline/plan.json", of: run.info, limit: 256 << 20)
+        if let written, let plan = try? Plan(reading: written) { planRequest = plan.request }
         var prepared = try prepare(
             source, request: request, planRequest: planRequest, content: isUpdated ? nil : recorded,
             secrets: secrets, report: report)
+        if !isUpdated, let written {
+            let then = Plan.nestedDigests(recorded: written)
+            let now = prepared.plan.nestedDigests
+            let changed = then.filter { now[$0.key] != nil && now[$0.key] != $0.value }.keys.sorted()
+            if let first = changed.first {
+                throw InvalidInput(
+                    "the file of the pipeline that step '\(first)' is has changed since the run was started",
+                    remedy: "add --updated to use the new file, or put the old one back")
+            }
+        }
         prepared.options.parallel = record.parallel
         prepared.options.usesUpdatedFiles = isUpdated
         return prepared

@@ -103,10 +103,23 @@ import Tracking
         let status = try await program.run("status", outer.info.runID)
         #expect(status.output.contains("prepare/each[i=2]"), "\(status.output)")
         #expect(status.output.contains("prepare/count"))
-        let json = try await program.run("status", outer.info.runID, "--format", "json")
+        let json = try await program.run("status", outer.info.runID, "--json")
         let object = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [String: Any]
         let nodes = (object?["nodes"] as? [[String: Any]])?.compactMap { $0["node"] as? String }
         #expect(nodes?.contains("prepare/count") == true, "\(json.output)")
+    }
+
+    @Test func `the report tells the steps of nested pipelines`() async throws {
+        try program.write("inner.yaml", "steps:\n  clean: {command: \"true\"}\n")
+        try program.write(
+            "pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml, matrix: {n: [1, 2]}}\n")
+        #expect(try await program.run("run", "pipeline.yaml").exitCode != 0, "the pipeline has no param 'n'")
+        try program.write("inner.yaml", "params: {n: 0}\nsteps:\n  clean: {command: \"true\"}\n")
+        #expect(try await program.run("run", "pipeline.yaml").exitCode == 0)
+        let id = try outermost(try await runs()).info.runID
+        let report = try await program.run("report", id, "-o", "report.html")
+        #expect(report.exitCode == 0, "\(report.messages)")
+        #expect(try program.read("report.html").contains("prepare[n=2]/clean"))
     }
 
     @Test func `a failure in a nested pipeline is told with the way to it, and blocks what needs it`() async throws {
@@ -160,6 +173,69 @@ import Tracking
         #expect(all.count { $0.data.tag("swiftflow.node") == "second" } == 2)
         #expect(try node("prepare", all).info.status == .finished)
         #expect(try node("use", all).data.param("v") == "1")
+    }
+
+    @Test func `a changed file of a nested pipeline is noticed before anything is gone on with`() async throws {
+        try program.write("inner.yaml", "steps:\n  s: {command: test -f go}\n")
+        try program.write("pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n")
+        #expect(try await program.run("run", "pipeline.yaml").exitCode == 1)
+        let id = try outermost(try await runs()).info.runID
+        try program.write("inner.yaml", "steps:\n  s: {command: \"true\"}\n")
+        let refused = try await program.run("resume", id)
+        #expect(refused.exitCode != 0)
+        #expect(refused.messages.contains("step 'prepare'"), "\(refused.messages)")
+        #expect(refused.messages.contains("--updated"))
+        #expect(try await program.run("resume", id, "--updated").exitCode == 0)
+        #expect(try outermost(try await runs()).info.status == .finished)
+    }
+
+    @Test(arguments: [
+        ("steps:\n  a: {pipeline: nowhere.yaml}\n", "there is no pipeline 'nowhere.yaml'", "no file"),
+        ("steps:\n  a: {pipeline: sub}\n", "p/sub/pipeline.yaml:4:28: error P041", "the nested file's own place"),
+        ("steps:\n  a: {pipeline: ok.yaml, params: {m: 1}}\n", "p/pipeline.yaml:2:38: error P021", "unknown param"),
+        ("steps:\n  a: {pipeline: ok.yaml, params: {n: x}}\n", "error P022", "type"),
+        (
+            "steps:\n  a: {pipeline: ok.yaml, matrix: {n: [1, x]}}\n", "p/pipeline.yaml:2:42: error P022",
+            "type of a cell"
+        ),
+        (
+            "steps:\n  a: {pipeline: ok.yaml}\n",
+            "p/pipeline.yaml:2:3: error P020: the pipeline of step 'a' needs a value for 'n'", "param without value"
+        ),
+        (
+            "steps:\n  a: {pipeline: ok.yaml, params: {n: 1}}\n  b: {command: 'x {v}', params: {v: \"${{ steps.a.outputs.w }}\"}}\n",
+            "error P042", "unknown output"
+        ),
+        ("steps:\n  a: {pipeline: one.yaml}\n", "p/pipeline.yaml → p/one.yaml → p/two.yaml → p/one.yaml", "a cycle"),
+    ])
+    func `what is wrong with a nested pipeline is found before the start`(
+        text: String, expected: String, what: String
+    ) async throws {
+        try program.write("p/pipeline.yaml", text)
+        try program.write(
+            "p/sub/pipeline.yaml",
+            "steps:\n  a: {command: \"true\"}\n  b:\n    params: {x: \"${{ steps.c.run_id }}\"}\n    command: x\n")
+        try program.write(
+            "p/ok.yaml",
+            "params: {n: {type: int}}\nsteps:\n  s: {command: \"true\"}\noutputs: {v: \"${{ steps.s.run_id }}\"}\n")
+        try program.write("p/one.yaml", "steps:\n  a: {pipeline: two.yaml}\n")
+        try program.write("p/two.yaml", "steps:\n  a: {pipeline: one.yaml}\n")
+        for verb in ["check", "plan"] {
+            let result = try await program.run(verb, "p/pipeline.yaml")
+            #expect(result.exitCode == 2, "\(what)")
+            #expect(result.messages.contains(expected), "\(verb), \(what): \(result.messages)")
+        }
+        #expect(try await program.run("run", "p/pipeline.yaml").exitCode != 0)
+        #expect(fileStatus(program.path.appending("mlflow.db")) == nil)
+    }
+
+    @Test func `pipelines are nested at most sixteen deep`() async throws {
+        for level in 0..<18 { try program.write("\(level).yaml", "steps: {s: {pipeline: \(level + 1).yaml}}") }
+        try program.write("18.yaml", "steps: {s: {command: \"true\"}}")
+        #expect(try await program.run("check", "2.yaml").exitCode == 0)
+        let result = try await program.run("check", "1.yaml")
+        #expect(result.exitCode == 2)
+        #expect(result.messages.contains("nested deeper than 16 levels: 1.yaml → 2.yaml →"), "\(result.messages)")
     }
 
     @Test func `cells may be pipelines, and the best of them is chosen by a number they hand on`() async throws {
@@ -414,7 +490,8 @@ import Tracking
         for (id, attempts) in below {
             #expect(attempts.count { $0.info.status == .finished } == 1, "round \(round): \(id)")
             if id.hasPrefix("/parts"), !id.dropFirst().contains("/") {
-                #expect(attempts.count == 1, "round \(round): \(id) was begun anew")
+                let reasons = attempts.map { $0.data.tag("swiftflow.failure") ?? "" }
+                #expect(attempts.count == 1, "round \(round): \(id) was begun anew: \(reasons)")
             }
             let success = attempts.first { $0.info.status == .finished }
             #expect(

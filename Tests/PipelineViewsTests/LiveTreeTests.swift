@@ -57,6 +57,42 @@ struct LiveTreeTests {
                 == "  ▶ train ×12  6 ✓  2 ✗  2 ▶  2 waiting  ")
     }
 
+    @Test func `steps of a nested pipeline stand below the step that it is`() throws {
+        var tree = try startedTree(
+            """
+            name: demo
+            steps:
+              prepare: {pipeline: inner.yaml}
+              parts: {pipeline: inner.yaml, matrix: {n: [1, 2]}}
+              late: {command: "true"}
+            """)
+        let inner = "name: inner\nsteps:\n  clean: {command: \"true\"}\n  split: {command: \"true\"}\n"
+        for path in ["prepare", "parts[n=1]", "parts[n=2]"] {
+            tree.apply(.nested(path, try started(inner)))
+            tree.apply(
+                .nested(
+                    path,
+                    .node(
+                        node("clean", .succeeded) {
+                            $0.startTime = 0
+                            $0.endTime = 2_000
+                        })))
+        }
+        tree.apply(.nested("prepare", .node(node("split", .running) { $0.startTime = 0 })))
+        tree.apply(.node(node("late", .ready)))
+        #expect(
+            tree.lines(width: 80, height: 20, at: 3_000, hasColour: false) == [
+                "demo  run ffffffff  3.0 s",
+                "  · prepare     waiting",
+                "  ✓   clean     2.0 s",
+                "  ▶   split     3.0 s",
+                "  · parts ×2    2 waiting  ",
+                "  ▶   clean ×2  2 ✓  3.0 s",
+                "  ·   split ×?  ",
+                "  · late        waits for resources",
+            ])
+    }
+
     @Test func `where not all steps fit, those that run and those that failed are shown, and the others counted`()
         throws
     {
@@ -175,16 +211,20 @@ private struct Screen {
 }
 
 private func startedTree(_ text: String) throws -> LiveTree {
+    var tree = LiveTree()
+    tree.apply(try started(text))
+    return tree
+}
+
+private func started(_ text: String) throws -> PipelineEvent {
     let source = Array(text.utf8)
     let (pipeline, findings) = Pipeline.read(source, file: "pipeline.yaml")
     let made = Plan.make(
         try #require(pipeline, "\(findings)"), source: source, request: PlanRequest(), surroundings: PlanSurroundings())
-    var tree = LiveTree()
     let run = RunInfo(
         runID: String(repeating: "f", count: 32), runName: "demo", experimentID: "0", userID: "me", status: .running,
         startTime: 0, artifactURI: "file:///x")
-    tree.apply(.started(try #require(made.plan, "\(made.findings)"), run, epoch: 1))
-    return tree
+    return .started(try #require(made.plan, "\(made.findings)"), run, epoch: 1)
 }
 
 private func node(_ id: String, _ state: NodeState, _ change: (inout NodeStatus) -> Void = { _ in }) -> NodeStatus {

@@ -37,12 +37,40 @@ extension PipelineRecord {
         let journal = try await Journal(of: run.info, in: store)
         var experimentName = run.info.experimentID
         if let experiment = try? await store.experiment(id: run.info.experimentID) { experimentName = experiment.name }
+        let steps = try await Self.withNested(Self.steps(of: run, plan, journal), in: store, artifacts)
         self.init(
-            run: run, experimentName: experimentName, state: state, steps: Self.steps(of: run, plan, journal),
+            run: run, experimentName: experimentName, state: state, steps: steps,
             graph: plan.flatMap { plan in
                 plan.steps.count <= PipelineReport.graphLimit ? try? PipelineGraph(plan) : nil
             },
             definition: source.map { String(decoding: $0, as: UTF8.self) }, time: time, serverURL: serverURL)
+    }
+
+    /// The steps, each that is a pipeline followed by the steps of that one.
+    private static func withNested(
+        _ steps: [Step], in store: any TrackingStore, _ artifacts: any RunArtifacts, depth: Int = 1
+    ) async throws -> [Step] {
+        var all: [Step] = []
+        for step in steps {
+            all.append(step)
+            for node in step.nodes {
+                // Somebody may have made runs the parents of each other; beyond what is shown nothing is read.
+                guard let run = node.attempts.last, run.data.tag(NodeTag.pipeline) != nil, depth <= 16,
+                    all.count <= PipelineReport.stepLimit
+                else { continue }
+                let source = try? await artifacts.read(definitionPath, of: run.info, limit: definitionLimit)
+                let plan = source.flatMap { Self.plan(of: run, source: $0) }
+                let inner = Self.steps(of: run, plan, try await Journal(of: run.info, in: store))
+                for var step in try await withNested(inner, in: store, artifacts, depth: depth + 1) {
+                    step.name = nestedName(node.id, step.name)
+                    for index in step.nodes.indices {
+                        step.nodes[index].id = nestedName(node.id, step.nodes[index].id)
+                    }
+                    all.append(step)
+                }
+            }
+        }
+        return all
     }
 
     /// The plan again, from the recorded file and params; nil when this version cannot make it.

@@ -61,7 +61,10 @@ extension Plan {
         }
         if !step.isIncluded { object["included"] = .bool(false) }
         if step.isForced { object["forced"] = .bool(true) }
-        if let nested = step.nested?.plan { object["pipeline"] = .object(nested.summary) }
+        if let nested = step.nested?.plan {
+            object["pipeline"] = .object(nested.summary)
+            object["pipeline_digest"] = .string(nested.sourceDigest)
+        }
         return object
     }
 

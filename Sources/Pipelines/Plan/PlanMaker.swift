@@ -211,7 +211,9 @@ struct PlanMaker {
     private mutating func nestedPlans() -> [String: Plan] {
         var plans: [String: Plan] = [:]
         for step in pipeline.steps {
-            guard case .pipeline(let place) = step.action, place.isOpenBeforeStart, !place.usesMatrix,
+            // Another version of it has to be fetched first.
+            guard case .pipeline(let place) = step.action, step.version == nil, place.isOpenBeforeStart,
+                !place.usesMatrix,
                 let text = text(place, "'pipeline'")
             else { continue }
             var request = PlanRequest()
@@ -230,7 +232,7 @@ struct PlanMaker {
                 plans[step.name] = plan
                 checkParams(of: step, against: plan.pipeline)
             } catch {
-                findings += error.diagnostics
+                findings += error.diagnostics.map { $0.asked(of: step) }
             }
         }
         return plans
@@ -243,12 +245,52 @@ struct PlanMaker {
                 "P021", at: param.location, "the pipeline of step '\(step.name)' has no param '\(param.name)'",
                 remedy: suggestion(for: param.name, among: known, kind: "params"))
         }
+        for name in step.matrix?.variableNames ?? [] where !known.contains(name) {
+            reportOnce(
+                "P021", at: step.matrix?.location ?? step.location,
+                "the pipeline of step '\(step.name)' has no param '\(name)', which the matrix makes one of",
+                remedy: suggestion(for: name, among: known, kind: "params"))
+        }
+        for variable in step.matrix?.variables ?? [] {
+            guard case .listed(let values) = variable.values,
+                let parameter = nested.parameters.first(where: { $0.name == variable.name })
+            else { continue }
+            for template in values {
+                guard let value = template.literal, case .failure(let problem) = parameter.accepting(value) else {
+                    continue
+                }
+                reportOnce(
+                    "P022", at: template.location, "the param '\(variable.name)' \(problem.message)",
+                    remedy: problem.remedy)
+            }
+        }
         let given = step.parameters.map(\.name) + (step.matrix?.variableNames ?? [])
         for parameter in nested.parameters where parameter.defaultValue == nil && !given.contains(parameter.name) {
             reportOnce(
                 "P020", at: step.location, "the pipeline of step '\(step.name)' needs a value for '\(parameter.name)'",
                 remedy: "add it to 'params' of the step")
         }
+    }
+}
+
+extension Diagnostic {
+    /// A param without a value is a mistake of the step that should have given it.
+    fileprivate func asked(of step: Step) -> Diagnostic {
+        guard code == "P020", let name = message.firstMatch(between: "the param '", and: "' needs a value") else {
+            return self
+        }
+        return Diagnostic(
+            .error, code: code, at: step.location,
+            "the pipeline of step '\(step.name)' needs a value for '\(name)'",
+            remedy: "add it to 'params' of the step")
+    }
+}
+
+extension String {
+    /// What stands between a beginning and an end.
+    fileprivate func firstMatch(between start: String, and end: String) -> String? {
+        guard hasPrefix(start), hasSuffix(end), count > start.count + end.count else { return nil }
+        return String(dropFirst(start.count).dropLast(end.count))
     }
 }
 

@@ -50,14 +50,7 @@ extension PipelineRun {
                 params: plan.params.compactMap { param in param.value.text.map { Param(param.name, $0) } })
         ).info
         do {
-            try await services.artifacts.write(plan.source, to: "pipeline/pipeline.yaml", of: run)
-            try await services.artifacts.write(plan.json, to: "pipeline/plan.json", of: run)
-            try await services.artifacts.write(LaunchRecord(options).json, to: LaunchRecord.path, of: run)
-            // A picture that is too large to be looked at is left out.
-            if let graph = try? PipelineGraph(plan) {
-                try await services.artifacts.write(
-                    Array(graph.text(as: .mermaid).utf8), to: "pipeline/graph.mmd", of: run)
-            }
+            try await recordDefinition(plan, options, of: run, services)
             return PipelineRun(
                 plan: plan, info: run, options: options, services: services, journal: Journal(), epoch: 1,
                 workFolder: try makeWorkFolder(of: run, services))
@@ -69,6 +62,20 @@ extension PipelineRun {
                     tags: [Tag(WellKnownTag.failureReason, messages(of: error))], removedTags: [NodeTag.lease]))
             throw error
         }
+    }
+
+    /// What a resume starts from; the launch record comes last, so where that is, everything is.
+    static func recordDefinition(
+        _ plan: Plan, _ options: PipelineOptions, of run: RunInfo, _ services: PipelineServices
+    ) async throws {
+        try await services.artifacts.write(plan.source, to: "pipeline/pipeline.yaml", of: run)
+        try await services.artifacts.write(plan.json, to: "pipeline/plan.json", of: run)
+        // A picture that is too large to be looked at is left out.
+        if let graph = try? PipelineGraph(plan) {
+            try await services.artifacts.write(
+                Array(graph.text(as: .mermaid).utf8), to: "pipeline/graph.mmd", of: run)
+        }
+        try await services.artifacts.write(LaunchRecord(options).json, to: LaunchRecord.path, of: run)
     }
 
     /// Beside the run's artifacts where those are on this machine, so that what is written there need not be copied.

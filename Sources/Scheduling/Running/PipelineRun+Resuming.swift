@@ -8,10 +8,13 @@ package import Tracking
 extension PipelineRun {
     /// Takes a pipeline over whose runner is gone, or that has failed or been cancelled.
     ///
+    /// - Parameters:
+    ///   - displaced: a runner from which the pipeline around this one has been taken over.
+    ///   - recordsDefinition: whether the runner died before it had recorded what the run is of.
     /// - Throws: `ResumeRefused` when somebody runs it, or there is nothing to resume.
     package static func resume(
         _ runID: String, _ plan: Plan, options: PipelineOptions, services: PipelineServices,
-        displacing displaced: ProcessIdentity? = nil
+        displacing displaced: ProcessIdentity? = nil, recordsDefinition: Bool = false
     ) async throws -> PipelineRun {
         let store = services.store
         let (lease, before) = try await claimNextEpoch(of: runID, displacing: displaced, services)
@@ -22,6 +25,7 @@ extension PipelineRun {
                 runID: runID, status: .running,
                 tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)] + enclosingTags,
                 removedTags: [NodeTag.cancel, WellKnownTag.failureReason, WellKnownTag.failureKind]))
+        if recordsDefinition { try await recordDefinition(plan, options, of: info, services) }
         var journal = try await Journal(of: info, in: store)
         try await endLostAttempts(&journal, plan, services)
         return PipelineRun(
