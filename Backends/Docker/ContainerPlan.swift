@@ -15,6 +15,7 @@ struct ContainerPlan: Sendable {
         static let run = "io.swiftflow.run"
         static let job = "io.swiftflow.job"
         static let runner = "io.swiftflow.runner"
+        static let pipeline = "io.swiftflow.pipeline"
     }
 
     /// After `docker run` or `docker create`.
@@ -37,6 +38,7 @@ struct ContainerPlan: Sendable {
             "--label", "\(Label.run)=\(job.run.runID)", "--label", "\(Label.job)=\(job.name)",
             "--label", "\(Label.runner)=\(ProcessIdentity.current)",
         ]
+        if let pipeline = job.pipelineRunID { arguments += ["--label", "\(Label.pipeline)=\(pipeline)"] }
         if !needs.hasOption("name") { arguments += ["--name", job.name] }
         // The shell inside is process 1, to which TERM means nothing; an init passes it on, to the whole group as for local runs.
         arguments += ["--init", "--env", "TINI_KILL_PROCESS_GROUP=1"]

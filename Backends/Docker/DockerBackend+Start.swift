@@ -12,6 +12,8 @@ struct StartedContainer {
     var guardProcess: any RunningProcess
     /// Whether the client says exit code 0 only when the engine has said so; one with a terminal can also be detached from.
     var carrierKnowsSuccess: Bool
+    /// Whether the runner that started it has died, so that a guard or the next start may have ended it.
+    var outlivedItsRunner = false
 }
 
 extension DockerBackend {
@@ -31,7 +33,7 @@ extension DockerBackend {
         } catch let error as ContainerError where error.kind == .nameConflict {
             // A left-over of the same job, whose runner is dead: nobody else gives containers this name.
             guard let old = try await client.container(job.name), old.labels[ContainerPlan.Label.job] == job.name,
-                LeftoverContainers.isAbandoned(old.labels)
+                ContainerOwner.isAbandoned(old)
             else { throw error }
             try await client.remove(old.id)
             return try await attempt()
@@ -100,7 +102,7 @@ extension DockerBackend {
     }
 
     /// Keeps a process beside the runner that stops the container when the runner is gone.
-    private func startGuard(of container: String, _ client: ContainerClient) async throws -> any RunningProcess {
+    func startGuard(of container: String, _ client: ContainerClient) async throws -> any RunningProcess {
         let stop = [client.executable.string] + client.stopArguments(container, grace: .seconds(5))
         return try await starter.start(
             ProcessSpecification(

@@ -34,7 +34,7 @@ package struct DockerBackend: Backend {
         self.starter = starter
     }
 
-    private func client() throws -> ContainerClient {
+    func client() throws -> ContainerClient {
         try ContainerClient(
             configuration.client, environment: environment, workingDirectory: workingDirectory, starter: starter)
     }
@@ -98,7 +98,8 @@ package struct DockerBackend: Backend {
 
         let container = try await start(plan, job, needs, client)
         let submitted = DockerJob(
-            container, client: client, sweep: memory.sweepOnce(client), memoryLimit: job.resources.memory,
+            container, client: client, sweep: memory.sweepOnce(client, except: job.pipelineRunID),
+            memoryLimit: job.resources.memory,
             tags: [
                 Tag(WellKnownTag.dockerImageURI, image.name), Tag(WellKnownTag.dockerImageID, image.facts.id),
             ])
@@ -156,38 +157,6 @@ package struct DockerBackend: Backend {
         job.report(.note("pulling the image '\(reference)'"))
         return try await client.pull(reference, progress: progress)
     }
-
-    // MARK: After the runner died
-
-    package func reattach(_ job: Job, handle: String?) async throws -> Reattachment {
-        let client = try client()
-        guard let state = try await client.container(handle ?? job.name),
-            state.labels[ContainerPlan.Label.job] == job.name
-        else {
-            return handle == nil
-                ? .neverSubmitted : .gone(reason: "its runner died, and its container is not there any more")
-        }
-        switch state.phase {
-        case .created:
-            try await client.remove(state.id)
-            return .neverSubmitted
-        case .exited where !state.wasToldToEnd, .dead where !state.wasToldToEnd:
-            // It came to its own end while nobody looked: that counts, and is not repeated.
-            let known = KnownOutput(of: job)
-            let logs = try await client.follow(
-                state.id,
-                output: OutputHandling { stream, bytes in
-                    known.skipping { job.output.receive(stream, $0) }(bytes)
-                })
-            _ = await logs.wait()
-            let end = JobEnd(state, wallTime: .zero, memoryLimit: job.resources.memory)
-            try await client.remove(state.id)
-            return .ended(end)
-        default:
-            try await client.remove(state.id)
-            return .gone(reason: "its runner died, and its container was stopped")
-        }
-    }
 }
 
 /// What a backend knows of its engine since it has asked.
@@ -213,14 +182,14 @@ private final class EngineMemory: Sendable {
     }
 
     /// Clears away what dead runners left, beside the first job of this program on this engine.
-    func sweepOnce(_ client: ContainerClient) -> Task<Void, Never>? {
+    func sweepOnce(_ client: ContainerClient, except pipeline: String?) -> Task<Void, Never>? {
         let engine = [
             client.executable.string, client.environment["DOCKER_HOST"] ?? "",
             client.environment["DOCKER_CONTEXT"] ?? "",
         ]
         let isFirst = Self.swept.withLock { $0.insert(engine).inserted }
         // Owned by the job: it is awaited before the job's end is told.
-        return isFirst ? Task { await LeftoverContainers.remove(with: client) } : nil
+        return isFirst ? Task { await LeftoverContainers.remove(with: client, except: pipeline) } : nil
     }
 
     private static let swept = Mutex<Set<[String]>>([])

@@ -15,6 +15,7 @@ final class DockerJob: SubmittedJob {
     private let guardProcess: any RunningProcess
     private let sweep: Task<Void, Never>?
     private let isOver: Flag
+    private let clearing = Mutex<Task<Void, Never>?>(nil)
 
     init(
         _ started: StartedContainer, client: ContainerClient, sweep: Task<Void, Never>?, memoryLimit: Int64?,
@@ -42,10 +43,20 @@ final class DockerJob: SubmittedJob {
 
     func settle() async {
         _ = await conclusion.value
-        await guardProcess.signal(SIGKILL)
-        // What cannot be removed now has ended, and is found by its label at the next start.
-        await Task { [client, container] in try? await client.remove(container) }.value
-        await sweep?.value
+        // Once for all who wait for it: an engine that is asked a second time answers before it is done.
+        let task = clearing.withLock { task in
+            let clearing =
+                task
+                ?? Task { [container, client, guardProcess, sweep] in
+                    await guardProcess.signal(SIGKILL)
+                    // What cannot be removed now has ended, and is found by its label at the next start.
+                    try? await client.remove(container)
+                    await sweep?.value
+                }
+            task = clearing
+            return clearing
+        }
+        await task.value
     }
 
     func cancel(grace: Duration) async {
@@ -90,7 +101,9 @@ final class DockerJob: SubmittedJob {
                 return .lost(reason: "its container was removed by somebody else")
             }
             if state.phase.isOver || !state.hasStarted {
-                return JobEnd(state, wallTime: carried.wallTime, memoryLimit: memoryLimit)
+                return JobEnd(
+                    state, wallTime: carried.wallTime, memoryLimit: memoryLimit,
+                    outlivedItsRunner: started.outlivedItsRunner)
             }
             // Its output goes nowhere any more: a run whose log is not whole has not finished (rule R19).
             try? await client.stop(started.id, grace: .seconds(5))
@@ -109,7 +122,8 @@ extension ContainerState {
 }
 
 extension JobEnd {
-    init(_ state: ContainerState, wallTime: Duration, memoryLimit: Int64?) {
+    /// - Parameter outlivedItsRunner: a container that looks stopped was so because its runner died, not by its command's doing.
+    init(_ state: ContainerState, wallTime: Duration, memoryLimit: Int64?, outlivedItsRunner: Bool = false) {
         let end = ProcessEnd(termination: .exited(code: state.exitCode), wallTime: wallTime, usage: nil)
         if !state.hasStarted {
             // 126 and 127 as a shell would say it: there, but no program; not there.
@@ -124,6 +138,9 @@ extension JobEnd {
                 reason:
                     "the container was ended for using more memory than its limit\(limit) (exit code \(state.exitCode))",
                 end: end)
+        } else if outlivedItsRunner, state.wasToldToEnd {
+            self = .failed(
+                .lost, reason: "its runner died, and its container was stopped (exit code \(state.exitCode))", end: end)
         } else if state.exitCode > 128, let signal = Int32(exactly: state.exitCode - 128),
             [6, 9, 11, 15].contains(signal)
         {

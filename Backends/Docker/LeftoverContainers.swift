@@ -5,23 +5,19 @@ import Processes
 
 /// Containers whose runner died so suddenly that not even its guard could stop them.
 enum LeftoverContainers {
-    /// Whether the runner named on the labels ran here and is dead.
-    static func isAbandoned(_ labels: [String: String]) -> Bool {
-        labels[ContainerPlan.Label.runner].map(isDead) ?? false
-    }
-
-    private static func isDead(_ runner: String) -> Bool {
-        ProcessIdentity(runner)?.liveness == .ended
-    }
-
     /// Ends and removes them.
     ///
     /// One that came to its own end is kept for a day: whoever resumes its pipeline still wants to know how.
-    static func remove(with client: ContainerClient) async {
+    ///
+    /// - Parameter pipeline: whose containers are left alone, because its run is being resumed here and finds them again.
+    static func remove(with client: ContainerClient, except pipeline: String?) async {
         // The run at hand matters more than the tidiness of others; what fails now is tried again next time.
         guard let all = try? await client.containers(labelled: ContainerPlan.Label.runner) else { return }
-        for (id, runner) in all where isDead(runner) {
-            guard let state = try? await client.container(id) else { continue }
+        for listed in all where ContainerOwner.runner(name: listed.name, label: listed.value)?.liveness == .ended {
+            guard let state = try? await client.container(listed.id), ContainerOwner.isAbandoned(state) else {
+                continue
+            }
+            if let pipeline, state.labels[ContainerPlan.Label.pipeline] == pipeline { continue }
             if state.phase.isOver, !state.wasToldToEnd, state.finishedAt > timeText(secondsAgo: 86_400) { continue }
             try? await client.remove(state.id)
         }

@@ -11,6 +11,7 @@ package struct ContainerState: Sendable, Hashable {
     }
 
     package var id: String
+    package var name: String
     package var imageID: String
     package var phase: Phase
     package var exitCode: Int32
@@ -92,7 +93,7 @@ extension ContainerClient {
         }
         let started = state["StartedAt"]?.string ?? ""
         return ContainerState(
-            id: id, imageID: answer["Image"]?.string ?? "",
+            id: id, name: (answer["Name"]?.string ?? "").droppingPrefix("/"), imageID: answer["Image"]?.string ?? "",
             phase: ContainerState.Phase(rawValue: state["Status"]?.string ?? "") ?? .unknown,
             exitCode: Int32(clamping: state["ExitCode"]?.integer ?? 0),
             wasKilledForMemory: state["OOMKilled"]?.bool ?? false,
@@ -131,6 +132,12 @@ extension ContainerClient {
         try accept(result, "rm")
     }
 
+    /// Gives the container another name.
+    package func rename(_ container: String, to name: String) async throws {
+        let result = try await call(["rename", container, name], patience: patience)
+        guard result.end.isSuccess else { throw failure(result, kind: .refused, what: "rename") }
+    }
+
     private func accept(_ result: ToolResult, _ what: String) throws {
         guard !result.end.isSuccess else { return }
         let error = failure(result, kind: .refused, what: what)
@@ -143,15 +150,34 @@ extension ContainerClient {
         throw error
     }
 
-    /// The containers that carry the label, running or not: their ids and what the label says.
-    package func containers(labelled label: String) async throws -> [(id: String, value: String)] {
-        try await ask(["ps", "--all", "--no-trunc", "--filter", "label=\(label)", "--format", "{{json .}}"]).compactMap
-        {
+    /// The containers that carry the label, running or not.
+    ///
+    /// - Parameter value: nil for any.
+    package func containers(labelled label: String, as value: String? = nil) async throws -> [ListedContainer] {
+        let filter = "label=\(label)" + (value.map { "=\($0)" } ?? "")
+        return try await ask(["ps", "--all", "--no-trunc", "--filter", filter, "--format", "{{json .}}"]).compactMap {
             guard let id = $0["ID"]?.string ?? $0["Id"]?.string else { return nil }
-            // Podman's list has an object here, Docker's one text for all labels.
-            if let value = $0["Labels"]?[label]?.string { return (id, value) }
+            // Podman's list has an array and an object here, Docker's one text for all.
+            let name = $0["Names"]?.array?.first?.string ?? $0["Names"]?.string ?? ""
+            if let value = $0["Labels"]?[label]?.string { return ListedContainer(id: id, name: name, value: value) }
             let texts = $0["Labels"]?.string?.split(separator: ",") ?? []
-            return texts.first { $0.hasPrefix("\(label)=") }.map { (id, String($0.dropFirst(label.count + 1))) }
+            return texts.first { $0.hasPrefix("\(label)=") }.map {
+                ListedContainer(id: id, name: name, value: String($0.dropFirst(label.count + 1)))
+            }
         }
+    }
+}
+
+/// A container as it was found by a label.
+package struct ListedContainer: Sendable, Hashable {
+    package var id: String
+    package var name: String
+    /// What the label says.
+    package var value: String
+}
+
+extension String {
+    fileprivate func droppingPrefix(_ prefix: String) -> String {
+        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self
     }
 }

@@ -35,6 +35,7 @@ extension Launcher {
             output: OutputHandling(mirrorsTerminal: true) { stream, bytes in log.receive(stream, bytes) },
             container: prepared.container, resources: request.resources, source: prepared.jobSource,
             artifactFolder: services.artifactFolder(record.info), report: services.observe)
+        job.pipelineRunID = request.pipelineRunID
         job.downloadFolder = place?.root
         let held: [(any Sendable)?] = [environment, place?.temporary, prepared.checkout]
         return HeldJob(job: job, heldUntilEnd: held.compactMap { $0 })

@@ -29,6 +29,8 @@ package struct RunRequest: Sendable {
     package var inheritsStandardInput: Bool
     /// The job's name in the backend; nil for one made from the run's id.
     package var jobName: String?
+    /// The run of the pipeline this is a step of.
+    package var pipelineRunID: String?
     /// The image to run in, instead of the one the project names.
     package var image: String?
     package var buildsImage = false

@@ -238,6 +238,7 @@ package final class LauncherStepRunner: StepRunner {
             grace: resolved.grace)
         request.runID = attempt.runID
         request.jobName = attempt.launchName
+        request.pipelineRunID = attempt.pipelineRunID
         request.image = resolved.image
         request.resources = ResourceRequest(
             processors: resolved.resources["cpu"], memory: resolved.resources["memory"].map { Int64($0) },

@@ -40,6 +40,8 @@ package struct StepAttempt: Sendable {
     package var resolved: ResolvedStep
     package var experimentID: String
     package var parentRunID: String
+    /// The pipeline's own run, which is the parent unless the step is a fan-out.
+    package var pipelineRunID: String?
     package var launchName: String
     package var tags: [Tag]
     /// Numbers of the GPU devices it has been given.

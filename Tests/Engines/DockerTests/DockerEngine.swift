@@ -52,6 +52,18 @@ enum DockerEngine {
         return String(decoding: result.output, as: UTF8.self).trimmed
     }
 
+    /// Kills a program with its guards and clients, all at once, as a machine's memory killer or a service manager does it.
+    static func killAll(of program: SwiftflowProgram, _ running: SwiftflowProgram.Running) async {
+        let ours = processIDs().filter { process in
+            let variables = (try? readFile(FilePath("/proc/\(process)/environ"), limit: 1 << 20)) ?? []
+            return String(decoding: variables, as: UTF8.self).contains("HOME=\(program.path)/home")
+        }
+        for process in ours { _ = kill(process, SIGSTOP) }
+        // The runner last: the supervisors of guards wake what they end when it has died.
+        for process in ours where process != running.process.processID { _ = kill(process, SIGKILL) }
+        await running.process.signal(SIGKILL)
+    }
+
     /// Containers that carry this run's id, running or not.
     static func containers(ofRun runID: String) async throws -> [String] {
         try await ask("ps", "-a", "--filter", "label=io.swiftflow.run=\(runID)", "--format", "{{.ID}} {{.State}}")

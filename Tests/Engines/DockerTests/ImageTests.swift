@@ -138,6 +138,7 @@ extension OnDocker {
                 job.container = request
                 let submitted = try await backend.submit(job)
                 #expect(await submitted.wait().isSuccess)
+                await submitted.settle()
                 #expect(output.text() == expected)
                 let uri = submitted.tags.first { $0.key == WellKnownTag.dockerImageURI }?.value
                 #expect(uri == "kit-project")

@@ -140,15 +140,7 @@ extension OnDocker {
             let running = try await program.start(["run", "."])
             try await running.waits(for: "42ready")
             let run = try #require(try await runs().first)
-            // Everything of ours at once, as a machine's memory killer or a service manager does it: guards first.
-            let ours = processIDs().filter { process in
-                let line = String(
-                    decoding: (try? readFile(FilePath("/proc/\(process)/environ"), limit: 1 << 20)) ?? [], as: UTF8.self
-                )
-                return line.contains("HOME=\(program.path)/home")
-            }
-            for process in ours { _ = kill(process, SIGSTOP) }
-            for process in ours { _ = kill(process, SIGKILL) }
+            await DockerEngine.killAll(of: program, running)
             _ = try await running.result()
             #expect(try await DockerEngine.containers(ofRun: run.info.runID).first?.hasSuffix("running") == true)
             try write("\"true\"")

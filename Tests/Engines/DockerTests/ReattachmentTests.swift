@@ -1,3 +1,4 @@
+import Containers
 import DockerBackend
 import Execution
 import Files
@@ -52,18 +53,61 @@ extension OnDocker {
             #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
         }
 
-        @Test func `a container that still runs, or was stopped, is cleared away`() async throws {
-            let job = try DockerEngine.kit(backend, folder: folder).job("true", output: .discarded)
-            let id = try await leave("sleep 100", for: job)
-            guard case .gone = try await backend.reattach(job, handle: id) else {
-                Issue.record("not gone")
+        @Test(arguments: [true, false])
+        func `a container that still runs is adopted, with all it has written and writes`(knowsHandle: Bool)
+            async throws
+        {
+            let output = CollectedOutput()
+            let job = try DockerEngine.kit(backend, folder: folder).job("true", output: output.handling)
+            let id = try await leave(
+                "echo before; while [ ! -e /go ]; do sleep 0.1; done; echo after; exit 4", for: job)
+            guard case .running(let adopted) = try await backend.reattach(job, handle: knowsHandle ? id : nil) else {
+                Issue.record("not running")
                 return
             }
+            #expect(adopted.handle == id)
+            // Found again under its new name, should this runner die as well.
+            #expect(try await DockerEngine.ask("inspect", "-f", "{{.Name}}", id) != "/\(job.name)")
+            // Another start sweeps what belongs to dead runners, and this one does not any more.
+            let other = try DockerEngine.backend("{}", ["DOCKER_CONTEXT": "default"])
+            let sweeping = try await other.submit(
+                DockerEngine.kit(other, folder: folder).job("true", output: .discarded))
+            #expect(await sweeping.wait().isSuccess)
+            await sweeping.settle()
+            _ = try await DockerEngine.ask("exec", id, "touch", "/go")
+            #expect(await adopted.wait().exitCode == 4)
+            await adopted.settle()
+            #expect(output.text() == "before\nafter\n")
+            #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
+        }
+
+        @Test func `a container that was stopped because its runner died ends with its exit code, and as lost`()
+            async throws
+        {
+            let output = CollectedOutput()
+            let job = try DockerEngine.kit(backend, folder: folder).job("true", output: output.handling)
+            let id = try await leave("echo begun; exec sleep 100", for: job, runner: .current)
+            _ = try await DockerEngine.ask("kill", id)
+            _ = try await DockerEngine.ask("wait", id)
+            guard case .ended(.failed(.lost, let reason, let end)) = try await backend.reattach(job, handle: id) else {
+                Issue.record("not lost")
+                return
+            }
+            #expect(reason.contains("137") && end?.termination == .exited(code: 137))
+            #expect(output.text() == "begun\n")
             #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
             guard case .gone = try await backend.reattach(job, handle: id) else {
                 Issue.record("not gone")
                 return
             }
+        }
+
+        @Test func `a container that a living runner follows is not taken from it`() async throws {
+            let job = try DockerEngine.kit(backend, folder: folder).job("true", output: .discarded)
+            // The first process of this machine lives as long as anything does.
+            let id = try await leave("sleep 100", for: job, runner: ProcessIdentity(processID: 1))
+            await #expect(throws: ContainerError.self) { try await backend.reattach(job, handle: id) }
+            _ = try await DockerEngine.ask("rm", "-f", id)
         }
 
         @Test func `a container that was never started does not keep the job from being submitted`() async throws {
@@ -77,6 +121,7 @@ extension OnDocker {
             // Even where nobody asked first: a dead runner's container of the same name makes room.
             let submitted = try await backend.submit(job)
             #expect(await submitted.wait().exitCode == 6)
+            await submitted.settle()
         }
     }
 }

@@ -1,0 +1,131 @@
+import DockerBackend
+import Execution
+import Files
+import Glibc
+import Processes
+import SQLiteStore
+import SystemPackage
+import TestSupport
+import Testing
+import Tracking
+
+extension OnDocker {
+    /// A pipeline whose steps are containers, and whose runner is killed in the middle.
+    @Suite(.timeLimit(.minutes(3))) struct DockerPipelineTests {
+        let program: SwiftflowProgram
+
+        init() throws {
+            var variables: [String: String] = [:]
+            for name in ["DOCKER_HOST", "DOCKER_CONFIG"] { variables[name] = environmentVariable(name) }
+            program = try SwiftflowProgram(variables: variables)
+            // Five of ten end at once, the others when they are let: what each does is a line in a file.
+            try program.write(
+                "pipeline.yaml",
+                """
+                name: fan
+                limits: {parallel: 10}
+                steps:
+                  fan:
+                    backend: docker
+                    image: \(DockerEngine.image)
+                    resources: {cpu: 0.1, memory: 32MiB}
+                    matrix: {n: "${{ range(10) }}"}
+                    command: 'echo {n} >> started; while [ {n} -gt 4 ] && [ ! -e go ]; do sleep 0.1; done; echo {n} >> finished'
+                  collect:
+                    needs: [fan]
+                    command: 'sort finished > collected'
+                """)
+        }
+
+        private func runs() async throws -> [Run] {
+            let store = try await SQLiteStore.open(
+                program.path.appending("mlflow.db"), options: SQLiteStore.Options(workingDirectory: program.path))
+            let page = try await store.searchRuns(RunSearch(experimentIDs: ["0"]))
+            await store.close()
+            return page.elements
+        }
+
+        private func pipeline() async throws -> Run {
+            try #require(try await runs().first { $0.data.tag("swiftflow.pipeline") != nil })
+        }
+
+        private func lines(_ file: String) -> [String] {
+            ((try? program.read(file)) ?? "").split(separator: "\n").map(String.init).sorted()
+        }
+
+        private func waits(_ what: String, until holds: () async throws -> Bool) async throws {
+            let deadline = ContinuousClock.now + .seconds(60)
+            while try await !holds() {
+                guard ContinuousClock.now < deadline else {
+                    Issue.record("never seen: \(what)")
+                    return
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+
+        private func containers(_ state: String...) async throws -> [String] {
+            let pipeline = try await pipeline().info.runID
+            return try await DockerEngine.ask(
+                "ps", "-a", "--filter", "label=io.swiftflow.pipeline=\(pipeline)", "--format", "{{.ID}} {{.State}}"
+            ).split(separator: "\n").map(String.init).filter { line in
+                state.isEmpty || state.contains { line.hasSuffix($0) }
+            }
+        }
+
+        /// Starts the pipeline and returns once five containers have ended, and are gone, and five are at work.
+        private func halfway() async throws -> SwiftflowProgram.Running {
+            let running = try await program.start(["run", "pipeline.yaml", "--progress", "plain"])
+            try await waits("five at work") {
+                guard lines("started").count == 10, lines("finished").count == 5 else { return false }
+                return try await containers().count == 5
+            }
+            return running
+        }
+
+        private func checkEnd(startedTwice: [String]) async throws {
+            let numbers = (0..<10).map(String.init)
+            #expect(lines("collected") == numbers)
+            #expect(lines("finished") == numbers)
+            #expect(lines("started") == (numbers + startedTwice).sorted())
+            #expect(try await containers() == [])
+            let runs = try await runs()
+            #expect(runs.allSatisfy { $0.info.status != .running })
+            #expect(try await pipeline().info.status == .finished)
+        }
+
+        @Test func `K-05 after kill -9 of the runner the guards stop its containers, and only those run again`()
+            async throws
+        {
+            let running = try await halfway()
+            await running.process.signal(SIGKILL)
+            _ = try await running.result()
+            try await waits("the guards") { try await containers("running").isEmpty }
+            try program.write("go", "")
+            let resumed = try await program.run("resume", try await pipeline().info.runID)
+            #expect(resumed.exitCode == 0, "\(resumed.messages)")
+            try await checkEnd(startedTwice: (5..<10).map(String.init))
+        }
+
+        @Test func `containers that outlive runner, keeper and guards are adopted, and nothing runs twice`()
+            async throws
+        {
+            let running = try await halfway()
+            await DockerEngine.killAll(of: program, running)
+            _ = try await running.result()
+            #expect(try await containers("running").count == 5)
+            let identifier = try await pipeline().info.runID
+            let resuming = try await program.start(["resume", identifier])
+            // They are let go only when somebody has taken them over.
+            try await waits("adopted") {
+                try await DockerEngine.ask(
+                    "ps", "--filter", "label=io.swiftflow.runner", "--filter", "name=_by_", "--format", "{{.ID}}"
+                ).split(separator: "\n").count == 5
+            }
+            try program.write("go", "")
+            let resumed = try await resuming.result()
+            #expect(resumed.exitCode == 0, "\(resumed.messages)")
+            try await checkEnd(startedTwice: [])
+        }
+    }
+}
