@@ -80,7 +80,7 @@ package struct ContainerClient: Sendable {
         }
     }
 
-    /// Runs the client and reads its standard output as one JSON document for each line.
+    /// Runs the client and reads the JSON documents on its standard output.
     func ask(_ arguments: [String]) async throws -> [JSONValue] {
         let result = try await call(arguments, patience: patience)
         guard result.end.isSuccess else {
@@ -91,6 +91,8 @@ package struct ContainerClient: Sendable {
 
     func documents(_ output: [UInt8], _ arguments: [String]) throws -> [JSONValue] {
         do {
+            // What Docker writes on a line each, Podman writes as one list over many lines.
+            if flavour == .podman, let list = (try? JSONReader.read(output.span))?.array { return list }
             return try output.split(separator: UInt8(ascii: "\n")).compactMap { line in
                 try JSONReader.read(Array(line).span)
             }
@@ -112,13 +114,15 @@ package struct ContainerClient: Sendable {
     func failure(saying lines: [String], kind: ContainerError.Kind, what: String) -> ContainerError {
         let said = Self.complaint(in: lines)
         let text = said.lowercased()
-        let unreachable = [
+        var unreachable = [
             "cannot connect to the docker daemon", "is the docker daemon running", "error during connect",
-            "connection refused",
-            "permission denied while trying to connect", "unable to connect to podman", "no such host",
-            "context deadline exceeded",
+            "permission denied while trying to connect", "unable to connect to podman",
             "failed to connect to the docker api",
         ]
+        // While an image is fetched or sent these are said of its registry, by an engine that is well.
+        if ![.pullFailed, .pushFailed, .buildFailed].contains(kind) {
+            unreachable += ["connection refused", "no such host", "context deadline exceeded"]
+        }
         if unreachable.contains(where: text.contains) {
             let remedy =
                 text.contains("permission denied")
@@ -165,7 +169,8 @@ package struct ContainerClient: Sendable {
         if text.contains("manifest unknown") || text.contains("not found") || text.contains("does not exist") {
             return "see whether the name and the tag of the image are right"
         }
-        if text.contains("no such host") || text.contains("i/o timeout") || text.contains("dial tcp") {
+        let isSilent = ["no such host", "i/o timeout", "dial tcp", "connection refused", "deadline exceeded"]
+        if isSilent.contains(where: text.contains) {
             return "the registry cannot be reached: see to the network, or load the image by hand (docker load)"
         }
         if text.contains("could not select device driver") {
@@ -194,7 +199,9 @@ extension ContainerClient {
         let arguments = ["version", "--format", "{{json .}}"]
         let result = try await call(arguments, patience: patience)
         guard result.end.isSuccess else { throw failure(result, kind: .engineUnreachable, what: "version") }
-        guard let answer = try documents(result.output, arguments).first, let server = answer["Server"]?.object,
+        // A podman that has no service somewhere else is its own engine.
+        guard let answer = try documents(result.output, arguments).first,
+            let server = (answer["Server"] ?? (flavour == .podman ? answer["Client"] : nil))?.object,
             let version = server["Version"]?.string
         else {
             throw ContainerError(

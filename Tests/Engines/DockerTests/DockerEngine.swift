@@ -23,14 +23,21 @@ enum DockerEngine {
 
     static var environment: [String: String] { processEnvironment() }
 
+    /// `SWIFTFLOW_TEST_CONTAINER_CLIENT=podman` puts podman to most of these tests; the images must be its own by then.
+    static var flavour: ContainerClient.Flavour {
+        environmentVariable("SWIFTFLOW_TEST_CONTAINER_CLIENT").flatMap { ContainerClient.Flavour(rawValue: $0) }
+            ?? .docker
+    }
+
     static func client(_ variables: [String: String] = [:]) throws -> ContainerClient {
         try ContainerClient(
-            .docker, environment: environment.merging(variables) { _, new in new }, workingDirectory: "/",
+            flavour, environment: environment.merging(variables) { _, new in new }, workingDirectory: "/",
             starter: Keeper.shared)
     }
 
-    static func backend(_ json: String = "{}", _ variables: [String: String] = [:]) throws -> DockerBackend {
-        try DockerBackend(
+    static func backend(_ given: String? = nil, _ variables: [String: String] = [:]) throws -> DockerBackend {
+        let json = given ?? "{\"client\": \"\(flavour.rawValue)\"}"
+        return try DockerBackend(
             BackendConfiguration(json: json), environment: environment.merging(variables) { _, new in new },
             workingDirectory: "/", starter: Keeper.shared)
     }

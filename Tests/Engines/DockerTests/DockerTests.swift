@@ -89,7 +89,7 @@ extension OnDocker {
         }
 
         @Test func `the container has the job's own variables and none of this machine's`() async throws {
-            let backend = try DockerEngine.backend("{}", ["SF_HOST_ONLY": "secret"])
+            let backend = try DockerEngine.backend(nil, ["SF_HOST_ONLY": "secret"])
             let (_, text) = try await run("env", on: backend) { job in
                 job.environment["SF_HOST_ONLY"] = "secret"
                 job.ownVariables["SF_OWN"] = "mine"
@@ -259,6 +259,15 @@ extension OnDocker {
             #expect(error?.diagnostics.first?.message.contains("nobody/nothing:1") == true)
         }
 
+        @Test(arguments: ["127.0.0.1:1/nothing:1", "registry.invalid/nothing:1"])
+        func `K-06 a registry that is not there is not taken for the engine`(image: String) async throws {
+            let error = await #expect(throws: ContainerError.self) {
+                try await backend.submit(job("true") { $0.container?.image = image })
+            }
+            #expect(error?.kind == .pullFailed)
+            #expect(error?.diagnostics.first?.remedy?.contains("registry") == true)
+        }
+
         @Test func `K-06 a client that refuses is no command that failed, nor is an image without a shell`()
             async throws
         {
@@ -305,7 +314,7 @@ extension OnDocker {
         // MARK: K-01, the engine
 
         @Test func `K-01 without an engine there is an error within ten seconds`() async throws {
-            let backend = try DockerEngine.backend("{}", ["DOCKER_HOST": "unix:///nonexistent/docker.sock"])
+            let backend = try DockerEngine.backend(nil, ["DOCKER_HOST": "unix:///nonexistent/docker.sock"])
             let error = await #expect(throws: ContainerError.self) { try await backend.check(prospective()) }
             #expect(error?.kind == .engineUnreachable)
             #expect(error?.diagnostics.first?.remedy?.contains("DOCKER_HOST") == true)

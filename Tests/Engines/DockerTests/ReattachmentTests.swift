@@ -69,7 +69,7 @@ extension OnDocker {
             // Found again under its new name, should this runner die as well.
             #expect(try await DockerEngine.ask("inspect", "-f", "{{.Name}}", id) != "/\(job.name)")
             // Another start sweeps what belongs to dead runners, and this one does not any more.
-            let other = try DockerEngine.backend("{}", ["DOCKER_CONTEXT": "default"])
+            let other = try DockerEngine.backend(nil, ["DOCKER_CONTEXT": "default"])
             let sweeping = try await other.submit(
                 DockerEngine.kit(other, folder: folder).job("true", output: .discarded))
             #expect(await sweeping.wait().isSuccess)
