@@ -189,7 +189,8 @@ final class Connection {
 }
 
 /// Configures the library once; it refuses, harmlessly, when something in the process has used it before.
-private let libraryIsConfigured: Bool = sqlite_stop_counting_memory() == SQLITE_OK
+private let libraryIsConfigured: Bool =
+    sqlite_stop_counting_memory() == SQLITE_OK && sqlite_undo_statements_in_memory() == SQLITE_OK
 
 /// Waits while another connection holds the file: short random pauses, so that waiting writers do not march in step.
 private final class BusyWait {

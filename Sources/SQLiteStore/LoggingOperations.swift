@@ -54,56 +54,77 @@ extension SQLiteStore {
 extension Connection {
     /// Adds points to the history, each once, and makes the last of each key the latest if it is later than that.
     func insertMetrics(_ metrics: [Metric], runID: String) throws {
-        let points = metrics.map(StoredPoint.init)
-        try write(
-            points, runID: runID,
-            by: """
-                INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO NOTHING
-                """)
-        try write(
-            latest(of: points), runID: runID,
-            by: """
-                INSERT INTO latest_metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)
-                ON CONFLICT (key, run_uuid) DO UPDATE SET
-                    value = excluded.value, timestamp = excluded.timestamp, step = excluded.step,
-                    is_nan = excluded.is_nan
-                    WHERE (excluded.step, excluded.timestamp, excluded.value)
-                        > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
-                """)
+        var latest: [StoredPoint] = []
+        for points in StoredPoint.byKey(metrics) {
+            try insert(points, runID: runID)
+            // Of equal points the first.
+            if var last = points.first {
+                for point in points where last.isEarlier(than: point) { last = point }
+                latest.append(last)
+            }
+        }
+        try run(
+            """
+            INSERT INTO latest_metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)
+            ON CONFLICT (key, run_uuid) DO UPDATE SET
+                value = excluded.value, timestamp = excluded.timestamp, step = excluded.step,
+                is_nan = excluded.is_nan
+                WHERE (excluded.step, excluded.timestamp, excluded.value)
+                    > (latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)
+            """, forEach: latest
+        ) { point, statement throws(SQLiteFailure) in
+            try statement.bind(runID, at: 1)
+            try statement.bind(point.key, at: 2)
+            try statement.bind(point, at: 3)
+        }
         for metric in metrics {
             guard let modelID = metric.modelID, !modelID.isEmpty else { continue }
             try insertModelMetric(metric, value: StoredPoint(metric).value, modelID: modelID, runID: runID)
         }
     }
 
-    /// Runs a statement whose parameters are the columns of a point, the run first, once for each point.
-    private func write(_ points: [StoredPoint], runID: String, by sql: String) throws(SQLiteFailure) {
-        var boundKey: String?
-        try run(sql, forEach: points) { point, statement throws(SQLiteFailure) in
-            if boundKey == nil { try statement.bind(runID, at: 1) }
-            // Byte by byte: Swift's `==` takes two spellings of an accented letter for the same.
-            if boundKey.map({ $0.utf8.elementsEqual(point.key.utf8) }) != true {
-                try statement.bind(point.key, at: 2)
-                boundKey = point.key
+    /// Adds points of one key to the history, many of them by one statement: each statement opens four B-trees anew.
+    private func insert(_ points: [StoredPoint], runID: String) throws(SQLiteFailure) {
+        guard let key = points.first?.key else { return }
+        var rest = points[...]
+        for size in [64, 8, 1] where rest.count >= size {
+            let whole = rest.prefix(rest.count / size * size)
+            var chunks: [ArraySlice<StoredPoint>] = []
+            for start in stride(from: whole.startIndex, to: whole.endIndex, by: size) {
+                chunks.append(whole[start..<start + size])
             }
-            try statement.bind(point.value, at: 3)
-            try statement.bind(point.timestamp, at: 4)
-            try statement.bind(point.step, at: 5)
-            try statement.bind(point.isNaN ? 1 as Int64 : 0, at: 6)
+            try run(Self.insertion(of: size), forEach: chunks) { chunk, statement throws(SQLiteFailure) in
+                // A value stays bound until it is replaced.
+                if chunk.startIndex == whole.startIndex {
+                    try statement.bind(runID, at: 1)
+                    try statement.bind(key, at: 2)
+                }
+                var index: Int32 = 3
+                for point in chunk {
+                    try statement.bind(point, at: index)
+                    index += 4
+                }
+            }
+            rest = rest.dropFirst(whole.count)
         }
     }
 
-    /// The latest point of each key; equal ones: the first.
-    private func latest(of points: [StoredPoint]) -> [StoredPoint] {
-        guard points.count > 1 else { return points }
-        var latest: [StoredKey: StoredPoint] = [:]
-        for point in points {
-            let key = StoredKey(text: point.key)
-            if let known = latest[key], !known.isEarlier(than: point) { continue }
-            latest[key] = point
+    private static func insertion(of count: Int) -> String {
+        switch count {
+        case 64: insertion64
+        case 8: insertion8
+        default: insertion1
         }
-        return Array(latest.values)
+    }
+
+    private static let insertion1 = makeInsertion(of: 1)
+    private static let insertion8 = makeInsertion(of: 8)
+    private static let insertion64 = makeInsertion(of: 64)
+
+    private static func makeInsertion(of count: Int) -> String {
+        "INSERT INTO metrics (run_uuid, key, value, timestamp, step, is_nan) VALUES "
+            + Array(repeating: "(?1, ?2, ?, ?, ?, ?)", count: count).joined(separator: ", ")
+            + " ON CONFLICT DO NOTHING"
     }
 
     private func insertModelMetric(_ metric: Metric, value: Double, modelID: String, runID: String) throws {
@@ -187,5 +208,31 @@ private struct StoredPoint {
 
     func isEarlier(than other: StoredPoint) -> Bool {
         (step, timestamp, value) < (other.step, other.timestamp, other.value)
+    }
+
+    /// The points of each key together, since the tables' indexes have them together, in the order in which they were given.
+    static func byKey(_ metrics: [Metric]) -> [[StoredPoint]] {
+        guard metrics.count > 1 else { return metrics.map { [StoredPoint($0)] } }
+        var groups: [[StoredPoint]] = []
+        var places: [StoredKey: Int] = [:]
+        for metric in metrics {
+            let place = places[StoredKey(text: metric.key), default: groups.count]
+            if place == groups.count {
+                places[StoredKey(text: metric.key)] = place
+                groups.append([])
+            }
+            groups[place].append(StoredPoint(metric))
+        }
+        return groups
+    }
+}
+
+extension Statement {
+    /// Gives four parameters the value, the timestamp, the step and the flag for NaN.
+    fileprivate func bind(_ point: StoredPoint, at index: Int32) throws(SQLiteFailure) {
+        try bind(point.value, at: index)
+        try bind(point.timestamp, at: index + 1)
+        try bind(point.step, at: index + 2)
+        try bind(point.isNaN ? 1 as Int64 : 0, at: index + 3)
     }
 }

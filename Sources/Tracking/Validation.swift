@@ -63,12 +63,14 @@ package enum Validation {
 
     // MARK: Single things
 
-    package static func metric(_ metric: Metric, path: String = "") throws(TrackingError) {
-        try key(metric.key, path: path + "name")
+    // Batches have thousands of keys, so where one stands becomes text only when it is refused.
+
+    package static func metric(_ metric: Metric, path: @autoclosure () -> String = "") throws(TrackingError) {
+        try key(metric.key, path: path() + "name")
         guard metric.timestamp >= 0 else {
             throw .invalidParameter(
                 invalidValue(
-                    "\(metric.timestamp)", path: path + "timestamp",
+                    "\(metric.timestamp)", path: path() + "timestamp",
                     "metric '\(metric.key)' (value=\(metric.value)). "
                         + "Timestamp must be a nonnegative long (64-bit integer) "))
         }
@@ -222,16 +224,16 @@ extension Validation {
 // MARK: - The rules below the rules
 
 extension Validation {
-    private static func key(_ key: String, path: String) throws(TrackingError) {
+    private static func key(_ key: String, path: @autoclosure () -> String) throws(TrackingError) {
         guard key.unicodeScalars.allSatisfy({ $0.isWordCharacter || "/.- :".unicodeScalars.contains($0) }) else {
             throw .invalidParameter(
                 invalidValue(
-                    quotedJSON(key), path: path,
+                    quotedJSON(key), path: path(),
                     "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.),"
                         + " spaces ( ), colon(:) and slashes (/)."))
         }
         guard !resolvesToAnotherName(key) else {
-            throw .invalidParameter(invalidValue(quotedJSON(key), path: path, badPathMessage(key)))
+            throw .invalidParameter(invalidValue(quotedJSON(key), path: path(), badPathMessage(key)))
         }
     }
 

@@ -62,6 +62,31 @@ extension StoreConformance {
                     Metric("m", -2, timestamp: 2, step: 1), Metric("m", .nan, timestamp: 2, step: 1),
                 ])
         },
+        Check("a batch keeps each point of each of its keys, and the latest") { (store) async throws in
+            let id = try await store.makeRun()
+            try await store.logMetric(Metric("k64", 5, timestamp: 7, step: 60), runID: id)
+            let counts = [1, 7, 8, 64, 73, 145]
+            var metrics: [Metric] = []
+            for index in 0..<145 {
+                for count in counts where index < count {
+                    let value = index == 40 ? Double.nan : Double(index)
+                    metrics.append(Metric("k\(count)", value, timestamp: 7, step: Int64(index)))
+                }
+            }
+            // Some come twice.
+            metrics += metrics.filter { $0.step % 10 == 3 }
+            try await store.logBatch(LogBatch(runID: id, metrics: metrics))
+            try await store.logBatch(LogBatch(runID: id, metrics: Array(metrics.reversed())))
+            let latest = try await store.run(id: id).data
+            for count in counts {
+                let history = try await store.metricHistory(MetricHistoryQuery(runID: id, key: "k\(count)")).elements
+                var steps = (0..<Int64(count)).map(\.self)
+                if count == 64 { steps.append(60) }
+                #expect(history.map(\.step) == steps.sorted())
+                #expect(history.count { $0.value.isNaN } == (count > 40 ? 1 : 0))
+                #expect(latest.metric("k\(count)")?.step == Int64(count - 1))
+            }
+        },
         Check("a history comes in pages, whole, or not at all") { (store) async throws in
             let id = try await store.makeRun()
             try await store.logBatch(
