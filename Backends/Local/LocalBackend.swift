@@ -32,6 +32,8 @@ package struct LocalBackend: Backend {
 private struct LocalJob: SubmittedJob {
     let process: any RunningProcess
 
+    var processID: Int32? { process.processID }
+
     func wait() async -> JobEnd {
         .ended(await process.wait())
     }

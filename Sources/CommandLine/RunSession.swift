@@ -104,7 +104,7 @@ struct RunSession {
                 case .warning(let diagnostic): Messages.show(diagnostic)
                 case .progress(let text): Messages.progress(text)
                 case .progressEnded: Messages.endProgress()
-                case .note, .created, .starting, .ended: break
+                case .note, .created, .starting, .launched, .ended: break
                 }
             })
         let report = PlanReport(try await launcher.prepare(request), trackingURI: services.storeLocation.uri)

@@ -60,6 +60,9 @@ package protocol SubmittedJob: Sendable {
     /// What finds the job again after the runner died, such as a container's id; nil when nothing does.
     var handle: String? { get }
 
+    /// The job's first process, when that is one of this machine that ends with the runner.
+    var processID: Int32? { get }
+
     /// Facts for the run that are known since the submission, such as the id of the image.
     var tags: [Tag] { get }
 
@@ -81,6 +84,7 @@ package protocol SubmittedJob: Sendable {
 extension SubmittedJob {
     package func settle() async {}
     package var handle: String? { nil }
+    package var processID: Int32? { nil }
     package var tags: [Tag] { [] }
 }
 

@@ -15,6 +15,8 @@ package enum LaunchEvent: Sendable {
     case created(RunInfo, isNew: Bool)
     /// The command is about to run.
     case starting(command: String)
+    /// The job exists; its first process, where that is one of this machine.
+    case launched(processID: Int32?)
     case ended(RunResult)
 }
 

@@ -184,10 +184,10 @@ package struct Launcher: Sendable {
                 try Task.checkCancellation()
                 services.observe(.starting(command: prepared.commandPreview ?? job.command))
                 let submitted = try await prepared.backend.submit(job)
-                end = try await follow(submitted, record: record, grace: prepared.request.grace, control: control)
+                end = try await follow(submitted, prepared.request, record: record, control: control)
             case .running(let running):
                 services.observe(.starting(command: prepared.commandPreview ?? job.command))
-                end = try await follow(running, record: record, grace: prepared.request.grace, control: control)
+                end = try await follow(running, prepared.request, record: record, control: control)
             case .ended(let known): end = known
             case .gone(let reason): end = .lost(reason: reason)
             }
@@ -202,19 +202,45 @@ package struct Launcher: Sendable {
 
     /// Records what finds the job again, then waits for its end.
     private func follow(
-        _ job: any SubmittedJob, record: RunRecord, grace: Duration, control: RunControl
+        _ job: any SubmittedJob, _ request: RunRequest, record: RunRecord, control: RunControl
     ) async throws -> JobEnd {
-        var facts = job.tags
-        if let handle = job.handle { facts.append(Tag(WellKnownTag.jobHandle, handle)) }
+        services.observe(.launched(processID: job.processID))
+        let facts = job.tags + request.launchTags
+        guard let handle = job.handle else {
+            return await wait(for: job, telling: facts, record: record, grace: request.grace, control: control)
+        }
         do {
-            try await record.add(facts)
+            try await record.add(facts + [Tag(WellKnownTag.jobHandle, handle)])
         } catch {
             // A job that nobody could find again is not left running.
-            await job.cancel(grace: grace)
+            await job.cancel(grace: request.grace)
             throw error
         }
-        return await control.wait(for: job, grace: grace)
+        return await control.wait(for: job, grace: request.grace)
     }
+
+    /// Waits for a job that ends with this runner, so that nobody has to find it again: of a short one its end tells all there is.
+    private func wait(
+        for job: any SubmittedJob, telling facts: [Tag], record: RunRecord, grace: Duration, control: RunControl
+    ) async -> JobEnd {
+        guard !facts.isEmpty else { return await control.wait(for: job, grace: grace) }
+        let telling = Task {
+            guard (try? await Task.sleep(for: Self.shortJob)) != nil else { return }
+            var facts = facts
+            if let processID = job.processID {
+                facts.append(Tag(WellKnownTag.jobHandle, ProcessIdentity(processID: processID).description))
+            }
+            // Only told for people; what matters is recorded with the end.
+            try? await record.add(facts)
+        }
+        let end = await control.wait(for: job, grace: grace)
+        telling.cancel()
+        // The end is recorded after it, never before.
+        await telling.value
+        return end
+    }
+
+    private static var shortJob: Duration { .milliseconds(100) }
 
     /// Makes the log durable and hands it to a remote artifact store; a run without its whole log has not finished.
     private func keep(_ log: RunLog, of run: RunInfo, _ outcome: RunOutcome) async -> RunOutcome {

@@ -35,7 +35,7 @@ package struct RunRecord: Sendable {
         return try await store.updateRun(
             RunUpdate(
                 runID: info.runID, status: outcome.status, endTime: time, tags: outcome.tags,
-                removedTags: [WellKnownTag.runner], respectsTerminalStatus: ownWordStands))
+                removedTags: [WellKnownTag.runner], metrics: outcome.metrics, respectsTerminalStatus: ownWordStands))
     }
 }
 
@@ -50,6 +50,7 @@ package struct RunOutcome: Sendable, Hashable {
     package var end: ProcessEnd?
     /// What else the end is recorded with.
     package var additionalTags: [Tag] = []
+    package var metrics: [Metric] = []
 
     package init(status: RunStatus, kind: FailureKind? = nil, reason: String? = nil, end: ProcessEnd? = nil) {
         self.status = status

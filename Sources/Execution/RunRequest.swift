@@ -44,6 +44,8 @@ package struct RunRequest: Sendable {
     package var lists: [String: [String]] = [:]
     /// Tags of the run beside those every project's run has.
     package var tags: [Tag] = []
+    /// Tags that are set once the job exists.
+    package var launchTags: [Tag] = []
     /// Called when the command has ended and before the end is recorded: it may turn a success into a failure, and add tags.
     package var conclude: (@Sendable (RunInfo, RunOutcome) async -> RunOutcome)?
     /// How long an ended run may take to obey TERM before it is killed.

@@ -9,6 +9,8 @@ extension SQLiteStore {
         let name = try runName(creation, tags: tags)
         if !tags.contains(where: { $0.key == WellKnownTag.runName }) { tags.append(Tag(WellKnownTag.runName, name)) }
         let runID = makeRunID()
+        let metrics = creation.metrics
+        try Validation.metrics(metrics)
         return try await write { [tags] connection in
             try connection.checkExperimentIsActive(experimentID)
             let location = try connection.first(
@@ -16,11 +18,15 @@ extension SQLiteStore {
             ) { $0.text(0) }
             let info = RunInfo(
                 runID: runID, runName: name, experimentID: String(experimentID), userID: creation.userID,
-                status: .running, startTime: creation.startTime,
+                status: creation.end?.status ?? .running, startTime: creation.startTime, endTime: creation.end?.time,
                 artifactURI: appendedLocation(location ?? "", runID, "artifacts"))
             try connection.insert(info, experimentID: experimentID)
             for param in params { try connection.insertParam(param, runID: runID) }
             for tag in tags { try connection.upsertTag(tag, runID: runID) }
+            guard metrics.isEmpty else {
+                try connection.insertMetrics(metrics, runID: runID)
+                return try connection.completeRun(info)
+            }
             // All there is in a run this new is what was just written.
             let newest = Dictionary(tags.map { (StoredKey(text: $0.key), $0) }) { $1 }
             return Run(
@@ -51,6 +57,7 @@ extension SQLiteStore {
     package func updateRun(_ update: RunUpdate) async throws -> RunInfo {
         try Validation.runID(update.runID)
         let tags = try Validation.tags(update.tags, longValues: options.longValues)
+        try Validation.metrics(update.metrics)
         return try await write { connection in
             var info = try connection.runInfo(update.runID)
             guard info.lifecycleStage == .active else {
@@ -69,6 +76,7 @@ extension SQLiteStore {
                 try connection.upsertTag(Tag(WellKnownTag.runName, name), runID: info.runID)
             }
             for tag in tags { try connection.setTag(tag, runID: info.runID) }
+            if !update.metrics.isEmpty { try connection.insertMetrics(update.metrics, runID: info.runID) }
             for key in update.removedTags {
                 try connection.run("DELETE FROM tags WHERE key = ? AND run_uuid = ?", .text(key), .text(info.runID))
             }
@@ -161,9 +169,9 @@ extension Connection {
             """
             INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time,
                 end_time, source_version, lifecycle_stage, artifact_uri, experiment_id, deleted_time)
-            VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, NULL, '', 'active', ?, ?, NULL)
+            VALUES (?, ?, 'UNKNOWN', '', '', ?, ?, ?, ?, '', 'active', ?, ?, NULL)
             """, .text(info.runID), .text(info.runName), .text(info.userID), .text(info.status.rawValue),
-            .integer(info.startTime), .text(info.artifactURI), .integer(experimentID))
+            .integer(info.startTime), SQLiteValue(info.endTime), .text(info.artifactURI), .integer(experimentID))
     }
 
     func runInfo(_ id: String) throws -> RunInfo {

@@ -88,7 +88,7 @@ package struct RunData: Sendable, Hashable {
 
 /// What a new run is made of.
 ///
-/// Tags and parameters are written in the same transaction as the run itself.
+/// Everything in it is written in the same transaction as the run itself, in stores that have any.
 package struct RunCreation: Sendable, Hashable {
     package var experimentID: String
     /// `nil`: the value of the tag `mlflow.runName`, or else a random name.
@@ -98,17 +98,33 @@ package struct RunCreation: Sendable, Hashable {
     package var startTime: Int64
     package var tags: [Tag]
     package var params: [Param]
+    package var metrics: [Metric]
+    /// How it ended, when it is recorded only afterwards; nil for a run that begins now.
+    package var end: RunEnd?
 
     package init(
         experimentID: String, name: String? = nil, userID: String = "", startTime: Int64, tags: [Tag] = [],
-        params: [Param] = []
+        params: [Param] = [], metrics: [Metric] = [], end: RunEnd? = nil
     ) {
+        self.metrics = metrics
+        self.end = end
         self.experimentID = experimentID
         self.name = name
         self.userID = userID
         self.startTime = startTime
         self.tags = tags
         self.params = params
+    }
+}
+
+/// The last state of a run, and since when it has it.
+package struct RunEnd: Sendable, Hashable {
+    package var status: RunStatus
+    package var time: Int64
+
+    package init(_ status: RunStatus, at time: Int64) {
+        self.status = status
+        self.time = time
     }
 }
 
@@ -122,13 +138,16 @@ package struct RunUpdate: Sendable, Hashable {
     package var tags: [Tag]
     /// Keys of tags to take away; one that the run does not have is no error.
     package var removedTags: [String]
+    /// Points that are logged with the change.
+    package var metrics: [Metric]
     /// Leaves status and end time alone when the run has already ended: what the run said of itself stands.
     package var respectsTerminalStatus: Bool
 
     package init(
         runID: String, status: RunStatus? = nil, endTime: Int64? = nil, name: String? = nil, tags: [Tag] = [],
-        removedTags: [String] = [], respectsTerminalStatus: Bool = false
+        removedTags: [String] = [], metrics: [Metric] = [], respectsTerminalStatus: Bool = false
     ) {
+        self.metrics = metrics
         self.runID = runID
         self.status = status
         self.endTime = endTime

@@ -15,12 +15,15 @@ package enum Validation {
             batch.metrics.count + batch.params.count + batch.tags.count, of: "metrics, params, and tags",
             limit: Limits.entitiesPerBatch)
         var checked = batch
-        for (index, metric) in batch.metrics.enumerated() {
-            try Self.metric(metric, path: "metrics[\(index)].")
-        }
+        try metrics(batch.metrics)
         checked.params = try params(batch.params, longValues: longValues)
         checked.tags = try tags(batch.tags, longValues: longValues)
         return checked
+    }
+
+    /// Checks points given together, each by itself.
+    package static func metrics(_ metrics: [Metric]) throws(TrackingError) {
+        for (index, metric) in metrics.enumerated() { try Self.metric(metric, path: "metrics[\(index)].") }
     }
 
     /// Checks parameters given together: each by itself, and that no key comes twice.

@@ -34,6 +34,7 @@ struct RunDisplay: Sendable {
             DetachedRun.report(run.runID)
             let name = Terminal.messages.styled(run.runName, .bold)
             Messages.note("\(isNew ? "run" : "using run") \(run.runID) (\(name)) in experiment \(run.experimentID)")
+        case .launched: break
         case .starting(let command):
             Messages.note(
                 Terminal.messages.styled("=== Running command '\(escapedForTerminal(shortened(command)))' ===", .faint))

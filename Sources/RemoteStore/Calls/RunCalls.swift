@@ -20,15 +20,22 @@ extension RemoteStore {
                 $0.tags(tags)
             })
         var run = try answer.requiredMessage("run").run()
-        guard !params.isEmpty else { return run }
+        guard !params.isEmpty || !creation.metrics.isEmpty || creation.end != nil else { return run }
         do {
             for part in params.parts(of: Limits.paramsPerBatch) {
                 try await send(LogBatch(runID: run.info.runID, params: Array(part)))
+            }
+            if !creation.metrics.isEmpty || creation.end != nil {
+                run.info = try await updateRun(
+                    RunUpdate(
+                        runID: run.info.runID, status: creation.end?.status, endTime: creation.end?.time,
+                        metrics: creation.metrics))
             }
         } catch {
             await discard(run.info)
             throw error
         }
+        if !creation.metrics.isEmpty { return try await self.run(id: run.info.runID) }
         run.data.params = params.sorted { $0.key < $1.key }
         return run
     }
@@ -45,7 +52,7 @@ extension RemoteStore {
         return try await server.answer(.get("runs/get", fields: [("run_id", id)])).requiredMessage("run").run()
     }
 
-    /// Sets tags, then status, end time and name, then takes tags away: as many calls as there is something to do.
+    /// Logs metrics and sets tags, then status, end time and name, then takes tags away: as many calls as there is something to do.
     ///
     /// A run that has ended has its reasons, and one that is still running has the mark of its runner, wherever this breaks off.
     @discardableResult
@@ -59,7 +66,14 @@ extension RemoteStore {
         {
             (status, endTime) = (nil, nil)
         }
-        for part in tags.parts(of: Limits.tagsPerBatch) {
+        var tagsLeft = tags[...]
+        // As many tags as there may be go with each part of the metrics.
+        for part in update.metrics.parts(of: Limits.entitiesPerBatch - Limits.tagsPerBatch) {
+            let together = tagsLeft.prefix(Limits.tagsPerBatch)
+            tagsLeft = tagsLeft.dropFirst(together.count)
+            try await send(LogBatch(runID: update.runID, metrics: Array(part), tags: Array(together)))
+        }
+        for part in Array(tagsLeft).parts(of: Limits.tagsPerBatch) {
             try await send(LogBatch(runID: update.runID, tags: Array(part)))
         }
         var info: RunInfo?

@@ -57,7 +57,7 @@ final class AttemptEnding: Sendable {
             outcome.additionalTags.append(Tag(NodeTag.pruned, "true"))
         }
         outcome.additionalTags.append(Tag(NodeTag.state, state(of: outcome).rawValue))
-        await logCosts(of: run, outcome)
+        outcome.metrics = costs(of: outcome)
         return outcome
     }
 
@@ -169,8 +169,8 @@ final class AttemptEnding: Sendable {
     }
 
     /// What the step cost, as metrics that a table of runs can show.
-    private func logCosts(of run: RunInfo, _ outcome: RunOutcome) async {
-        guard let end = outcome.end else { return }
+    private func costs(of outcome: RunOutcome) -> [Metric] {
+        guard let end = outcome.end else { return [] }
         let now = currentTimeMilliseconds()
         func seconds(_ duration: Duration) -> Double { Double(duration.milliseconds) / 1000 }
         var metrics = [
@@ -181,11 +181,7 @@ final class AttemptEnding: Sendable {
             metrics.append(Metric("system/cpu_seconds", seconds(usage.processorTime), timestamp: now))
             metrics.append(Metric("system/max_rss_mb", Double(usage.peakMemory) / 1_048_576, timestamp: now))
         }
-        do {
-            try await store().logBatch(LogBatch(runID: run.runID, metrics: metrics))
-        } catch {
-            attempt.report(.warning("its costs could not be recorded: \(messages(of: error))"))
-        }
+        return metrics
     }
 }
 

@@ -6,6 +6,8 @@ package struct Journal: Sendable {
     package var nodes: [String: JournalNode] = [:]
     /// The group runs of fan-outs, by step name; the first one of each, should a crash have left two.
     package var groups: [String: Run] = [:]
+    /// The others of those.
+    package var surplusGroups: [Run] = []
 
     package init() {}
 
@@ -16,10 +18,11 @@ package struct Journal: Sendable {
             for child in try await children(of: parent, experimentID: run.experimentID, in: store) {
                 guard let id = child.data.tag(NodeTag.node) else { continue }
                 if child.data.tag(NodeTag.group) != nil {
+                    // Cells may be under either.
                     if let known = groups[id], known.info.startTime <= child.info.startTime {
-                        // Cells may be under either.
+                        surplusGroups.append(child)
                     } else {
-                        groups[id] = child
+                        if let known = groups.updateValue(child, forKey: id) { surplusGroups.append(known) }
                     }
                     parents.append(child.info.runID)
                 } else {
@@ -54,6 +57,11 @@ package struct JournalAttempt: Sendable {
 
     /// Whether the attempt is a pipeline of its own.
     package var isPipeline: Bool { run.data.tag(NodeTag.pipeline) != nil }
+
+    /// Whether its job is one that a runner finds again; jobs of this machine end with theirs.
+    package var mayHaveOutlivedItsRunner: Bool {
+        (run.data.tag(WellKnownTag.projectBackend) ?? "local") != "local" && run.data.tag(NodeTag.launch) != nil
+    }
 
     /// What the run handed on, as its tags say.
     package var outputs: [String: OutputValue] { storedOutputs(run.data.tags) }

@@ -110,6 +110,8 @@ package final class LauncherStepRunner: StepRunner {
             switch event {
             case .created(let run, _): attempt.report(.created(run))
             case .starting: attempt.report(.launched)
+            case .launched(let processID):
+                if let processID { attempt.report(.process(processID)) }
             case .note(let text):
                 if said.isNew(text) { attempt.report(.note(text)) }
             // A failure has its reason in the run; nobody must read it twice.
@@ -158,12 +160,12 @@ package final class LauncherStepRunner: StepRunner {
                     Tag(WellKnownTag.failureKind, failure.reason.rawValue),
                 ]
             let now = currentTimeMilliseconds()
-            let run = try await store.createRun(
+            let ended = try await store.createRun(
                 RunCreation(
                     experimentID: attempt.experimentID, name: attempt.node,
-                    userID: userName(in: options.environment), startTime: now, tags: tags)
+                    userID: userName(in: options.environment), startTime: now, tags: tags,
+                    end: RunEnd(.failed, at: now))
             ).info
-            let ended = try await store.updateRun(RunUpdate(runID: run.runID, status: .failed, endTime: now))
             return StepResult(run: ended, failure: failure, endTime: now)
         } catch {
             attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
@@ -246,6 +248,7 @@ package final class LauncherStepRunner: StepRunner {
             disk: resolved.resources["disk"].map { Int64($0) })
         request.variables = variables(attempt)
         request.tags = attempt.tags
+        request.launchTags = [Tag(NodeTag.state, NodeState.running.rawValue)]
         if case .command = resolved.action {
             for param in resolved.params {
                 guard case .list(let items) = param.value else { continue }

@@ -16,6 +16,7 @@ extension PipelineRun {
         records[node].run = nil
         let adopted = records[node].adopted
         records[node].adopted = nil
+        if let adopted { takenOver.insert(adopted.info.runID) }
         var attempt = makeAttempt(node, resolved, devices: devices)
         attempt.startTime = adopted?.info.startTime
         pending.begin()
@@ -126,6 +127,7 @@ extension PipelineRun {
             guard machine.nodes[node].state == .starting else { return }
             records[node].startTime = services.clock.now()
             post(.launched(node))
+        case .process(let processID): records[node].processID = processID
         case .note(let text): services.observe(.note("\(records[node].plan.id): \(text)"))
         case .warning(let text):
             services.observe(.warning(.init(.warning, "\(records[node].plan.id): \(text)")))
@@ -151,6 +153,7 @@ extension PipelineRun {
         let name = plan.steps[state.step].name
         let place = state.cell ?? 0
         records[node].control = nil
+        records[node].processID = nil
         records[node].run = result.run ?? records[node].run
         records[node].previousRunID = result.run?.runID ?? records[node].previousRunID
         records[node].endTime = result.endTime ?? services.clock.now()

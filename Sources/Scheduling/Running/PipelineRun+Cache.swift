@@ -107,7 +107,6 @@ extension PipelineRun {
 
     /// T4: a run of the node's own that refers to the one it is a copy of.
     private func takeOver(_ hit: Run, by node: Int, _ attempt: StepAttempt) async throws {
-        let store = services.store
         let now = services.clock.now()
         let outputs = storedOutputs(hit.data.tags)
         let copied = [
@@ -125,16 +124,14 @@ extension PipelineRun {
             Tag(WellKnownTag.sourceName, hit.data.tag(WellKnownTag.sourceName) ?? redactedURL(options.project)),
             Tag(NodeTag.state, NodeState.cached.rawValue), Tag(NodeTag.cachedFrom, hit.info.runID),
         ]
-        let created = try await store.createRun(
-            RunCreation(
-                experimentID: info.experimentID, name: attempt.node, userID: userName(in: options.environment),
-                startTime: now, tags: tags, params: hit.data.params)
-        ).info
-        let metrics = hit.data.metrics.filter { !$0.key.hasPrefix("system/") }.prefix(Limits.metricsPerBatch).map {
+        let metrics = hit.data.metrics.filter { !$0.key.hasPrefix("system/") }.map {
             Metric($0.key, $0.value, timestamp: $0.timestamp, step: $0.step)
         }
-        if !metrics.isEmpty { try await store.logBatch(LogBatch(runID: created.runID, metrics: Array(metrics))) }
-        let ended = try await store.updateRun(RunUpdate(runID: created.runID, status: .finished, endTime: now))
+        let ended = try await services.store.createRun(
+            RunCreation(
+                experimentID: info.experimentID, name: attempt.node, userID: userName(in: options.environment),
+                startTime: now, tags: tags, params: hit.data.params, metrics: metrics, end: RunEnd(.finished, at: now))
+        ).info
         let name = plan.steps[machine.nodes[node].step].name
         let place = machine.nodes[node].cell ?? 0
         records[node].run = ended

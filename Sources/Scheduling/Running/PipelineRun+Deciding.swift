@@ -129,7 +129,11 @@ extension PipelineRun {
     func places(of node: Int, attempt: Int) -> [String: FilePath] {
         let step = plan.steps[machine.nodes[node].step].step
         guard !step.outputs.isEmpty else { return [:] }
-        let name = launchName(pipelineRun: info.runID, node: records[node].plan.id, attempt: attempt)
+        return places(
+            of: step, launch: launchName(pipelineRun: info.runID, node: records[node].plan.id, attempt: attempt))
+    }
+
+    func places(of step: Step, launch name: String) -> [String: FilePath] {
         var places: [String: FilePath] = [:]
         for output in step.outputs {
             // The last name stays, since programs look at endings.

@@ -165,13 +165,10 @@ extension PipelineRun {
         ]
         let creation = RunCreation(
             experimentID: info.experimentID, name: record.plan.id, userID: userName(in: options.environment),
-            startTime: services.clock.now(), tags: tags)
+            startTime: services.clock.now(), tags: tags, end: RunEnd(.failed, at: services.clock.now()))
         perform { run in
             do {
-                let created = try await run.services.store.createRun(creation).info
-                run.records[node].run = created
-                try await run.services.store.updateRun(
-                    RunUpdate(runID: created.runID, status: .failed, endTime: run.services.clock.now()))
+                run.records[node].run = try await run.services.store.createRun(creation).info
             } catch {
                 run.services.observe(
                     .warning(Diagnostic(.warning, "a failure could not be recorded: \(messages(of: error))")))

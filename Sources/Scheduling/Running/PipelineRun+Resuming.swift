@@ -82,8 +82,7 @@ extension PipelineRun {
                         attempt.run, "its runner died", in: services.store, at: services.clock.now())
                     continue
                 }
-                let backend = attempt.run.data.tag(WellKnownTag.projectBackend) ?? "local"
-                if backend != "local", index == node.attempts.count - 1 { continue }
+                if attempt.mayHaveOutlivedItsRunner, index == node.attempts.count - 1 { continue }
                 let ended = try await services.store.updateRun(
                     RunUpdate(
                         runID: attempt.run.info.runID, status: .failed, endTime: services.clock.now(),
@@ -206,22 +205,9 @@ extension PipelineRun {
             let wanted = Array(plan.nodes(of: step))
             let ids = wanted.isEmpty ? nodes.keys.sorted() : wanted.map(\.id)
             guard !ids.isEmpty, ids.allSatisfy({ nodes[$0] != nil }) else { continue }
-            let group = journal.groups[step.name]
-            outcomes[step.name]?.isFanOut = step.fanOut != .none
-            outcomes[step.name]?.group = group?.info
-            outcomes[step.name]?.nodes = ids.enumerated().compactMap { place, id in
-                guard let run = nodes[id]?.success?.run else { return nil }
-                return NodeOutcome(
-                    id: id, state: .cached, run: run.info, exitCode: 0,
-                    duration: run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) },
-                    outputs: storedOutputs(run.data.tags), outputRunID: run.data.tag(NodeTag.cachedFrom),
-                    data: run.data, cell: wanted.indices.contains(place) ? wanted[place].cell : nil)
-            }
-            let members = outcomes[step.name]?.nodes ?? []
-            if let best = group?.data.tag(NodeTag.bestRun) {
-                outcomes[step.name]?.top = members.indices.filter { members[$0].run?.runID == best }
-            }
-            for node in members {
+            let outcome = StepOutcome(of: step, ids, wanted, in: journal)
+            outcomes[step.name] = outcome
+            for node in outcome.nodes {
                 guard let run = node.run else { continue }
                 artifactFolders[run.runID] = services.artifacts.folder(of: run)
             }

@@ -22,6 +22,8 @@ package actor PipelineRun {
         var run: RunInfo?
         var previousRunID: String?
         var control: StepControl?
+        /// The first process of the live attempt, where that is one of this machine.
+        var processID: Int32?
         var cachedFrom: String?
         var startTime: Milliseconds?
         var endTime: Milliseconds?
@@ -69,6 +71,8 @@ package actor PipelineRun {
     var obeyedWish: String?
     /// Earlier runs of this pipeline, once they have been asked for.
     var earlier: [Journal]?
+    /// The runs of attempts that an earlier runner began and this one goes on with.
+    var takenOver: Set<String> = []
     /// Which node computes what a key stands for, and which wait for it.
     var keyOwners: [String: Int] = [:]
     var keyWaiters: [String: [Int]] = [:]
@@ -142,6 +146,7 @@ package actor PipelineRun {
     package func run() async throws -> PipelineOutcome {
         services.observe(.started(plan, info, epoch: epoch))
         let lease = try await keepLease()
+        defer { lease.cancel() }
         post(.begin)
         await withCheckedContinuation { continuation in
             if hasFinished { continuation.resume() } else { finished = continuation }
@@ -149,6 +154,7 @@ package actor PipelineRun {
         timer?.cancel()
         if hasLostLease { throw LeaseLost(info.runID) }
         await pending.wait()
+        await endLeftovers()
         await services.runner.close()
         let outcome = try await recordEnd()
         lease.cancel()

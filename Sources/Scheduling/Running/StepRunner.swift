@@ -72,8 +72,10 @@ package struct StepAttempt: Sendable {
 /// What happens during an attempt.
 package enum StepReport: Sendable {
     case created(RunInfo)
-    /// The process or job exists.
+    /// The process or job is about to exist.
     case launched
+    /// The first process of a job of this machine.
+    case process(Int32)
     case note(String)
     case warning(String)
 }

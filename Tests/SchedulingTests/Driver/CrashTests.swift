@@ -48,14 +48,18 @@ import Tracking
     static func harness(backend: String) async throws -> DriverHarness {
         try await DriverHarness(pipeline(backend: backend)) { work in
             await Task.yield()
-            do {
-                if work.node == "flaky", work.attempt < 3 { return .exited(1) }
-                if work.node == "small" { try handOn("rows=7", work) }
-                try performStep(work)
-                return .exited(0)
-            } catch {
-                return .failed(.exit, reason: "\(error)", end: nil)
-            }
+            return perform(work)
+        }
+    }
+
+    static func perform(_ work: ScriptedEngine.Work) -> JobEnd {
+        do {
+            if work.node == "flaky", work.attempt < 3 { return .exited(1) }
+            if work.node == "small" { try handOn("rows=7", work) }
+            try performStep(work)
+            return .exited(0)
+        } catch {
+            return .failed(.exit, reason: "\(error)", end: nil)
         }
     }
 

@@ -22,7 +22,9 @@ final class DriverHarness: Sendable {
     let folder: TemporaryDirectory
     /// The store as it is, for looking at.
     let store: any TrackingStore
-    let clock = ManualClock(now: currentTimeMilliseconds())
+    let clock: ManualClock
+    /// The project whose steps run, apart from everything that runs write.
+    let project: FilePath
     let witness = Witness()
     let engine: ScriptedEngine
     let plan: Plan
@@ -34,10 +36,14 @@ final class DriverHarness: Sendable {
 
     init(
         _ yaml: String, over given: (any TrackingStore)? = nil, in folder: TemporaryDirectory? = nil,
-        request: PlanRequest = PlanRequest(), script: @escaping ScriptedEngine.Script = { _ in .exited(0) }
+        request: PlanRequest = PlanRequest(), clock: ManualClock = ManualClock(now: currentTimeMilliseconds()),
+        script: @escaping ScriptedEngine.Script = { _ in .exited(0) }
     ) async throws {
         let folder = try folder ?? TemporaryDirectory()
         self.folder = folder
+        self.clock = clock
+        project = folder.path.appending("project")
+        try makeFolders(project)
         if let given {
             store = given
         } else {
@@ -68,7 +74,7 @@ final class DriverHarness: Sendable {
         var owner = ProcessIdentity(processID: 4_194_305)
         owner.startTime = UInt64(number)
         let options = PipelineOptions(
-            environment: environment, workingDirectory: folder.path, project: folder.path.string, folder: folder.path)
+            environment: environment, workingDirectory: project, project: project.string, folder: project)
         let witnessed = WitnessStore(base: store, life: life, witness: witness)
         let artifacts = WitnessArtifacts(
             base: ResolvedRunArtifacts(

@@ -35,6 +35,7 @@ final class ScriptedEngine: Sendable {
         var jobs: [String: Known] = [:]
         var launches: [String] = []
         var adoptions: [String] = []
+        var adoptionWaiters: [(node: String, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
     let witness: Witness
@@ -52,6 +53,18 @@ final class ScriptedEngine: Sendable {
     var launches: [String] { state.withLock { $0.launches } }
     /// Those whose jobs were found again at work.
     var adoptions: [String] { state.withLock { $0.adoptions } }
+    /// Returns once the job of a node has been found again at work.
+    func adopted(_ node: String) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.adoptions.contains(node) { return true }
+                state.adoptionWaiters.append((node, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
     var liveNodes: [String] { state.withLock { $0.jobs.values.filter { $0.end == nil }.map(\.node) } }
 
     func registry(for life: Life) -> BackendRegistry {
@@ -110,11 +123,16 @@ final class ScriptedEngine: Sendable {
     func note(recorded names: [String]) { recorded.withLock { $0.formUnion(names) } }
 
     fileprivate func reattach(_ job: Job, _ life: Life) -> Reattachment {
-        let known = state.withLock { state -> (end: JobEnd?, isKnown: Bool) in
-            guard let known = state.jobs[job.name] else { return (nil, false) }
-            if known.end == nil { state.adoptions.append(known.node) }
-            return (known.end, true)
+        let known = state.withLock {
+            state -> (end: JobEnd?, isKnown: Bool, waiters: [CheckedContinuation<Void, Never>]) in
+            guard let known = state.jobs[job.name] else { return (nil, false, []) }
+            guard known.end == nil else { return (known.end, true, []) }
+            state.adoptions.append(known.node)
+            let due = state.adoptionWaiters.filter { $0.node == known.node }.map(\.continuation)
+            state.adoptionWaiters.removeAll { $0.node == known.node }
+            return (nil, true, due)
         }
+        known.waiters.forEach { $0.resume() }
         guard known.isKnown else { return .neverSubmitted }
         if let end = known.end { return .ended(end) }
         life.onEnd { [self] in leave(job.name, life) }

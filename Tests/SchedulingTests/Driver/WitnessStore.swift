@@ -15,6 +15,8 @@ final class Life: Sendable {
         /// Once the write of that number is durable, and before anybody hears of it.
         case after(write: Int)
         case at(event: Int)
+        /// Instead of recording how an attempt of that node ended.
+        case beforeEnd(of: String)
 
         var description: String {
             switch self {
@@ -22,6 +24,7 @@ final class Life: Sendable {
             case .before(let number): "before write \(number)"
             case .after(let number): "after write \(number)"
             case .at(let number): "at event \(number)"
+            case .beforeEnd(let node): "before the end of '\(node)'"
             }
         }
     }
@@ -115,6 +118,9 @@ final class Witness: Sendable {
         var pipelines: Set<String> = []
         var broken: [String] = []
         var states: [String: [String]] = [:]
+        var writes: [String: Int] = [:]
+        var written: [String: [String]] = [:]
+        var waiters: [(node: String, state: String, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
     private let state = Mutex(State())
@@ -124,6 +130,36 @@ final class Witness: Sendable {
 
     /// The values that the tag of a node's states had, in order, over all its attempts.
     func states(of node: String) -> [String] { state.withLock { $0.states[node] ?? [] } }
+
+    /// Returns once a run of the node has been written with that state.
+    func waits(for node: String, in wanted: NodeState) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.written[node]?.contains(wanted.rawValue) == true { return true }
+                state.waiters.append((node, wanted.rawValue, continuation))
+                return false
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    /// The write is durable.
+    func wrote(_ update: RunUpdate) {
+        guard let name = Self.value(NodeTag.state, update.tags) else { return }
+        let due = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            guard let node = state.nodes[update.runID] else { return [] }
+            state.written[node, default: []].append(name)
+            let due = state.waiters.filter { $0.node == node && $0.state == name }.map(\.continuation)
+            state.waiters.removeAll { $0.node == node && $0.state == name }
+            return due
+        }
+        due.forEach { $0.resume() }
+    }
+
+    func node(of runID: String) -> String? { state.withLock { $0.nodes[runID] } }
+
+    /// How often anything of a node's runs was written.
+    func writes(of node: String) -> Int { state.withLock { $0.writes[node] ?? 0 } }
 
     func breaks(_ rule: String) { state.withLock { $0.broken.append(rule) } }
 
@@ -145,6 +181,7 @@ final class Witness: Sendable {
             }
             guard Self.value(NodeTag.group, creation.tags) == nil else { return }
             state.nodes[run.runID] = node
+            state.writes[node, default: 0] += 1
             for key in [NodeTag.attempt, NodeTag.state, NodeTag.epoch, WellKnownTag.parentRunID]
             where Self.value(key, creation.tags) == nil {
                 state.broken.append("invariant 1: a run of '\(node)' was created without '\(key)'")
@@ -153,10 +190,15 @@ final class Witness: Sendable {
         }
     }
 
+    func logs(_ runID: String) {
+        state.withLock { state in if let node = state.nodes[runID] { state.writes[node, default: 0] += 1 } }
+    }
+
     func updates(_ update: RunUpdate) {
         state.withLock { state in
             let before = state.status[update.runID]
             let node = state.nodes[update.runID]
+            if let node { state.writes[node, default: 0] += 1 }
             if let node, let name = Self.value(NodeTag.state, update.tags) {
                 state.states[node, default: []].append(name)
             }
@@ -220,9 +262,16 @@ struct WitnessStore: TrackingStore {
     func run(id: String) async throws -> Run { try await life.read { try await base.run(id: id) } }
     @discardableResult
     func updateRun(_ update: RunUpdate) async throws -> RunInfo {
-        try await life.write {
+        if update.status?.isTerminal == true, let node = witness.node(of: update.runID),
+            life.death == .beforeEnd(of: node)
+        {
+            life.end()
+        }
+        return try await life.write {
             witness.updates(update)
-            return try await base.updateRun(update)
+            let info = try await base.updateRun(update)
+            witness.wrote(update)
+            return info
         }
     }
     func deleteRun(id: String) async throws { try await life.write { try await base.deleteRun(id: id) } }
@@ -246,7 +295,12 @@ struct WitnessStore: TrackingStore {
     func deleteTag(_ key: String, runID: String) async throws {
         try await life.write { try await base.deleteTag(key, runID: runID) }
     }
-    func logBatch(_ batch: LogBatch) async throws { try await life.write { try await base.logBatch(batch) } }
+    func logBatch(_ batch: LogBatch) async throws {
+        try await life.write {
+            witness.logs(batch.runID)
+            try await base.logBatch(batch)
+        }
+    }
     func logInputs(_ inputs: RunInputs, runID: String) async throws {
         try await life.write { try await base.logInputs(inputs, runID: runID) }
     }

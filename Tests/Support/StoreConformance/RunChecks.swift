@@ -61,6 +61,31 @@ extension StoreConformance {
             #expect(
                 run.data.tags == [Tag("kept", "1"), Tag("mlflow.runName", "renamed"), Tag("why", "exit 3")])
         },
+        Check("a run that has ended already is recorded in one call, with all it logged") { (store) async throws in
+            let run = try await store.createRun(
+                RunCreation(
+                    experimentID: "0", name: "done", startTime: 5, tags: [Tag("t", "1")], params: [Param("p", "2")],
+                    metrics: [Metric("m", 1, timestamp: 6), Metric("m", 2, timestamp: 7, step: 1)],
+                    end: RunEnd(.finished, at: 9)))
+            #expect(run.info.status == .finished)
+            #expect(run.info.endTime == 9)
+            #expect(run.data.metric("m")?.value == 2)
+            #expect(try await store.run(id: run.info.runID) == run)
+            let failed = try await store.createRun(
+                RunCreation(experimentID: "0", startTime: 5, end: RunEnd(.failed, at: 6)))
+            #expect(try await store.run(id: failed.info.runID).info.status == .failed)
+        },
+        Check("metrics come with the change of a run") { (store) async throws in
+            let id = try await store.makeRun()
+            try await store.updateRun(
+                RunUpdate(
+                    runID: id, status: .finished, endTime: 9, tags: (0..<150).map { Tag("t\($0)", "v") },
+                    metrics: [Metric("cost", 0.5, timestamp: 8)]))
+            let run = try await store.run(id: id)
+            #expect(run.info.status == .finished)
+            #expect(run.data.metric("cost")?.value == 0.5)
+            #expect(run.data.tag("t149") == "v")
+        },
         Check("an update leaves alone what it does not name") { (store) async throws in
             let id = try await store.makeRun(name: "same")
             try await store.updateRun(RunUpdate(runID: id, status: .finished, endTime: 5))
