@@ -152,7 +152,7 @@ extension StateMachine {
     }
 
     /// Brings a node to its last state, and its step if that is the end of it.
-    private mutating func end(_ node: NodeID, _ state: NodeState, at now: Milliseconds) {
+    mutating func end(_ node: NodeID, _ state: NodeState, at now: Milliseconds) {
         change(node, to: state)
         let step = nodes[node].step
         guard steps[step].isFanOut else {
@@ -166,6 +166,7 @@ extension StateMachine {
             return
         }
         steps[step].endedCells += 1
+        if state.isSuccess { releaseWaiters(of: node, at: now) }
         if state == .failed {
             steps[step].failedCells += 1
             doomIfTooMany(step, at: now)

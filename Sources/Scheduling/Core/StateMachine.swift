@@ -22,6 +22,8 @@ package struct StateMachine: Sendable {
         var failedCells = 0
         /// More cells have failed than may: no new one starts.
         var isDoomed = false
+        /// Its cells are known, so those that wait for one of them each can be made.
+        var hasCells = false
         let remainingPath: Double
     }
 
@@ -46,6 +48,10 @@ package struct StateMachine: Sendable {
         var isExamined = false
         /// Why it has been told to stop.
         var stop: StopCause?
+        /// How many matching cells of other steps it still waits for.
+        var openCells = 0
+        /// Cells of other steps that wait for this one.
+        var waiters: [NodeID] = []
     }
 
     /// A step of the pipeline that a node is: it runs elsewhere, with what it is lent here.

@@ -4,10 +4,13 @@ package struct StepShape: Sendable {
         package var step: Int
         /// Whether it is reached only on the left of `??`, so that its being skipped does not skip this step.
         package var isOptional: Bool
+        /// Whether each cell waits for the matching cell of it only.
+        package var isSameCell: Bool
 
-        package init(_ step: Int, isOptional: Bool = false) {
+        package init(_ step: Int, isOptional: Bool = false, isSameCell: Bool = false) {
             self.step = step
             self.isOptional = isOptional
+            self.isSameCell = isSameCell
         }
     }
 

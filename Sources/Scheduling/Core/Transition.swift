@@ -33,7 +33,8 @@ extension StateMachine {
 
     package enum Consideration: Sendable, Hashable {
         case run
-        case fanOut(cells: Int)
+        /// - Parameter matches: cells that wait for one cell of another step each.
+        case fanOut(cells: Int, matches: [CellMatch] = [])
         case skip(reason: String)
         case fail(NodeFailure)
         /// It is left out of this run, and its results are those of an earlier one.
@@ -187,14 +188,16 @@ extension StateMachine {
         case .fail(let failure): failStep(step, failure, at: now)
         case .run:
             addNode(step, cell: nil, at: now)
-        case .fanOut(let cells):
+        case .fanOut(let cells, let matches):
             steps[step].isFanOut = true
             steps[step].state = .running
             steps[step].nodes.reserveCapacity(cells)
             if let limit = steps[step].shape.maximumParallel {
                 pool.define(semaphore(of: step), limit: Double(max(1, limit)))
             }
-            for cell in 0..<cells { addNode(step, cell: cell, at: now) }
+            let matches = Dictionary(grouping: matches, by: \.cell)
+            for cell in 0..<cells { addNode(step, cell: cell, after: matches[cell] ?? [], at: now) }
+            openMatching(step)
             concludeIfAllEnded(step)
         }
     }
@@ -202,11 +205,14 @@ extension StateMachine {
     /// The name of the semaphore that bounds the cells of a step; part of the amounts their requests are made of.
     package func semaphore(of step: StepID) -> String { "\(ResourcePool.ownPrefix)cells of \(steps[step].shape.name)" }
 
-    private mutating func addNode(_ step: StepID, cell: Int?, at now: Milliseconds) {
+    private mutating func addNode(
+        _ step: StepID, cell: Int?, after matches: [CellMatch] = [], at now: Milliseconds
+    ) {
         let node = nodes.count
         nodes.append(Node(step: step, cell: cell))
         steps[step].nodes.append(node)
-        makeReady(node, at: now)
+        wait(node, for: matches)
+        if nodes[node].openCells == 0 { makeReady(node, at: now) } else { actions.append(.changed(node)) }
     }
 
     private mutating func concluded(_ step: StepID, _ failure: NodeFailure?, at now: Milliseconds) {
@@ -222,6 +228,8 @@ extension StateMachine {
             failStep(step, NodeFailure(first?.reason ?? .exit, message), at: now)
         } else if cells.contains(where: { nodes[$0].state == .cancelled }) {
             settle(step, .cancelled, reason: steps[step].reason ?? "a cell was cancelled", at: now)
+        } else if cells.contains(where: { nodes[$0].state == .blocked }) {
+            settle(step, .blocked, reason: steps[step].reason, at: now)
         } else if let failure {
             failStep(step, failure, at: now)
         } else {
@@ -237,10 +245,11 @@ extension StateMachine {
         steps[step].reason = reason
         settledSteps += 1
         actions.append(.settled(step))
-        for dependent in dependents[step] {
-            steps[dependent].openDependencies -= 1
-            if steps[dependent].openDependencies == 0 { openSteps.append(dependent) }
+        // Those that wait cell by cell have been opened when the cells were known.
+        for dependent in dependents[step] where !(steps[step].hasCells && waitsByCell(dependent, for: step)) {
+            open(dependent)
         }
+        if steps[step].hasCells { endWaiting(for: step, at: now) }
     }
 
     private mutating func finishIfDone() {

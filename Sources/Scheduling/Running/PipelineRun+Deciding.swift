@@ -51,11 +51,31 @@ extension PipelineRun {
             do {
                 let group = try await run.makeGroup(step)
                 run.outcomes[step.name]?.group = group
-                run.post(.considered(step.index, .fanOut(cells: nodes.count)))
+                run.post(
+                    .considered(step.index, .fanOut(cells: nodes.count, matches: run.matches(of: step, nodes))))
             } catch {
                 run.post(.considered(step.index, .fail(NodeFailure(.launch, messages(of: error)))))
             }
         }
+    }
+
+    /// Which cells of other steps the cells wait for, where `steps.S[matrix]` is all that is asked of those.
+    private func matches(of step: PlannedStep, _ nodes: [PlanNode]) -> [CellMatch] {
+        var matches: [CellMatch] = []
+        for dependency in machine.steps[step.index].shape.dependencies where dependency.isSameCell {
+            let other = plan.steps[dependency.step]
+            guard let cells = expansions[other.index] else { continue }
+            let places = Dictionary(cells.enumerated().map { ($0.element.id, $0.offset) }) { first, _ in first }
+            for (cell, node) in nodes.enumerated() {
+                // What is written differently may be the same value, such as 1 and 1.0.
+                let named = plan.matchingCellID(of: other, for: node).flatMap { places[$0] }
+                guard let place = named ?? cells.firstIndex(where: { $0.cell?.agrees(with: node.cell) == true }) else {
+                    continue
+                }
+                matches.append(CellMatch(cell: cell, of: other.index, place))
+            }
+        }
+        return matches
     }
 
     // MARK: Nodes

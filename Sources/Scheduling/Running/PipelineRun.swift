@@ -401,7 +401,11 @@ extension StepShape {
         self.init(
             name: step.name,
             dependencies: planned.isIncluded
-                ? planned.dependencies.map { Dependency($0.step, isOptional: $0.isOptional && !$0.isOrder) } : [],
+                ? planned.dependencies.map { dependency in
+                    Dependency(
+                        dependency.step, isOptional: dependency.isOptional && !dependency.isOrder,
+                        isSameCell: dependency.isSameCell && step.runOn == .success && planned.fanOut != .none)
+                } : [],
             runOn: planned.isIncluded ? RunOn(rawValue: step.runOn.rawValue) ?? .success : .always,
             priority: step.priority, allowance: Allowance(step.allowFailure), maximumParallel: maximumParallel)
     }

@@ -92,11 +92,7 @@ struct OutcomeScope: Scope {
             return .value(.list(values))
         case .sameCell:
             let node = step.nodes.first { node in
-                guard let cell, let other = node.cell else { return false }
-                return other.values.allSatisfy { value in
-                    let own: Value? = cell[value.name]
-                    return own == nil || own == value.value
-                }
+                node.cell?.agrees(with: cell) == true
             }
             guard let node else { return missing("P045", "'\(reference.step)' has no matching cell") }
             return value(of: reference.field, node, reference)
@@ -167,6 +163,17 @@ struct OutcomeScope: Scope {
             case .value(let value)?: return .value(value)
             case nil: return absent("output '\(name)'", node.outputs.keys.sorted())
             }
+        }
+    }
+}
+
+extension Cell {
+    /// Whether the other one has the same values of the variables that both have.
+    func agrees(with cell: Cell?) -> Bool {
+        guard let cell else { return false }
+        return values.allSatisfy { value in
+            let other: Value? = cell[value.name]
+            return other == nil || other == value.value
         }
     }
 }
