@@ -15,14 +15,18 @@ func environmentWithFile(_ file: String?) throws -> [String: String] {
 struct EnvironmentFile {
     let variables: [String: String]
 
-    /// - Parameter environment: what `${NAME}` may refer to besides earlier lines; it wins over the file.
-    init(contentsOf path: FilePath, over environment: [String: String]) throws {
+    /// - Parameters:
+    ///   - option: the one that names the file.
+    ///   - environment: what `${NAME}` may refer to besides earlier lines; it wins over the file.
+    init(
+        contentsOf path: FilePath, over environment: [String: String], option: String = "--env-file"
+    ) throws {
         let bytes: [UInt8]
         do {
             bytes = try readFile(currentDirectory().pushing(path), limit: 1 << 20)
         } catch {
             throw UsageError(
-                "the environment file '\(path)' cannot be read", remedy: "check the path given to --env-file")
+                "the file '\(path)' given to \(option) cannot be read", remedy: "check the path")
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw UsageError("the environment file '\(path)' is not valid UTF-8")

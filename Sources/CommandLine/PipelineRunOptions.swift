@@ -41,6 +41,13 @@ struct PipelineRunOptions: ParsableArguments {
     @Flag(name: .customLong("no-cache"), help: "Use no earlier results, and leave none for later.")
     var ignoresCache = false
 
+    @Option(
+        name: .customLong("secrets-file"),
+        help: ArgumentHelp(
+            "Secrets of a pipeline as NAME=VALUE lines; the environment stands in for those it lacks.",
+            valueName: "file"))
+    var secretsFile: String?
+
     @Option(name: .customLong("max-cells"), help: ArgumentHelp("How many cells a matrix may have.", valueName: "n"))
     var maximumCells = 10_000
 
@@ -83,6 +90,11 @@ struct PipelineChoices {
         return plan
     }
 
+    /// The secrets of the file that was named.
+    func secrets(_ environment: [String: String]) throws -> [String: String] {
+        try secretsOfFile(options.secretsFile, environment)
+    }
+
     func applied(to prepared: PreparedPipeline) -> PreparedPipeline {
         var prepared = prepared
         prepared.options.parallel = options.parallel
@@ -96,7 +108,7 @@ struct PipelineChoices {
             ("--params-file", options.paramsFile != nil), ("--parallel", options.parallel != nil),
             ("--only", options.only != nil), ("--from", options.from != nil), ("--until", options.until != nil),
             ("--skip", options.skip != nil), ("--force", options.force != nil), ("--using", options.using != nil),
-            ("--no-cache", options.ignoresCache),
+            ("--no-cache", options.ignoresCache), ("--secrets-file", options.secretsFile != nil),
         ]
         if let option = given.first(where: \.1) {
             throw UsageError("\(option.0) is for pipelines, and this is a project", remedy: "leave it out")
@@ -108,4 +120,10 @@ struct PipelineChoices {
             String(name.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
         }
     }
+}
+
+/// What a `--secrets-file` says.
+func secretsOfFile(_ file: String?, _ environment: [String: String]) throws -> [String: String] {
+    guard let file else { return [:] }
+    return try EnvironmentFile(contentsOf: FilePath(file), over: environment, option: "--secrets-file").variables
 }

@@ -41,7 +41,14 @@ struct RunSession {
                 childTracksDirectly: childTracksDirectly, receiveOutput: { _, _ in }, observe: { _ in })
             let prepared = try services.prepare(
                 source, request: request, planRequest: try pipelineChoices.planRequest(request),
-                report: { Messages.show($0) })
+                secrets: try pipelineChoices.secrets(request.environment), report: { Messages.show($0) })
+            if let interrupted = try await services.interruptedRun(like: prepared),
+                session.offers(toResume: interrupted, instead: format)
+            {
+                try await session.resume(
+                    interrupted, secrets: try pipelineChoices.secrets(request.environment),
+                    environment: request.environment, launcher: quiet)
+            }
             try await session.run(pipelineChoices.applied(to: prepared), launcher: quiet)
         }
         guard case .project(let loaded) = target else { return }

@@ -9,12 +9,28 @@ import SystemPackage
 package import Tracking
 
 extension StandardServices {
+    /// The latest run of the same pipeline whose runner is gone.
+    package func interruptedRun(like prepared: PreparedPipeline) async throws -> Run? {
+        let now = currentTimeMilliseconds()
+        let source = redactedURL(prepared.options.project)
+        return try await activePipelines(in: try await store.get())
+            .filter { run in
+                guard run.data.tag(NodeTag.pipeline) == prepared.plan.name,
+                    run.data.tag(WellKnownTag.sourceName) == source
+                else { return false }
+                return run.data.tag(NodeTag.lease).flatMap { Lease($0) }?.isExpired(at: now) ?? true
+            }
+            .max { $0.info.startTime < $1.info.startTime }
+    }
+
     /// Plans a recorded pipeline again, as it was started or as its file is now.
     ///
     /// - Parameter isUpdated: whether the file of today is used; otherwise one that has changed is an error.
     /// - Throws: `InvalidInput` when the file has changed, or the pipeline cannot be planned any more.
     package func prepareResume(
-        _ run: Run, environment: [String: String], isUpdated: Bool, secrets: [String: String] = [:], launcher: Launcher,
+        _ run: Run, environment: [String: String], isUpdated: Bool, from steps: [String] = [],
+        secrets: [String: String] = [:],
+        launcher: Launcher,
         report: (Diagnostic) -> Void
     ) async throws -> PreparedPipeline {
         let runArtifacts = ResolvedRunArtifacts(
@@ -65,6 +81,16 @@ extension StandardServices {
         }
         prepared.options.parallel = record.parallel
         prepared.options.usesUpdatedFiles = isUpdated
+        let unknown = steps.filter { prepared.plan.indices[$0] == nil }
+        guard unknown.isEmpty else {
+            throw InvalidInput(
+                unknown.map { name in
+                    Diagnostic(
+                        .error, code: "P041", "--from: step '\(name)' does not exist",
+                        remedy: suggestion(for: name, among: prepared.plan.steps.map(\.name), kind: "steps"))
+                })
+        }
+        prepared.options.forcedSteps = Set(steps)
         return prepared
     }
 

@@ -9,6 +9,11 @@ enum Messages {
         write(text + "\n")
     }
 
+    /// A question, whose answer is typed behind it.
+    static func ask(_ question: String) {
+        write(question)
+    }
+
     static func warning(_ text: String) {
         write(Terminal.messages.styled("warning: ", .yellow) + text + "\n")
     }

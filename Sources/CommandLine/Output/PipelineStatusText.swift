@@ -13,6 +13,9 @@ struct PipelineStatusText {
         if status.state == .interrupted {
             lines.append("  its runner is gone; go on with: swiftflow resume \(status.run.info.runID.prefix(8))")
         }
+        if status.state == .running, status.run.data.tag(NodeTag.turn) != nil {
+            lines.append("  it waits for another run of this pipeline")
+        }
         if let reason = status.run.data.tag(WellKnownTag.failureReason) {
             lines.append("  \(escapedForTerminal(reason))")
         }
@@ -52,7 +55,8 @@ struct PipelineRow: Listable {
         name = run.data.tag(NodeTag.pipeline) ?? ""
         let lease = run.data.tag(NodeTag.lease).flatMap { Lease($0) }
         let isGone = lease.map { $0.isExpired(at: currentTimeMilliseconds()) } ?? true
-        state = (isGone ? PipelineState.interrupted : .running).rawValue
+        let isWaiting = run.data.tag(NodeTag.turn) != nil
+        state = isGone ? PipelineState.interrupted.rawValue : isWaiting ? "waiting" : PipelineState.running.rawValue
         startTime = run.info.startTime
     }
 

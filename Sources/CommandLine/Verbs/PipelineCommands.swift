@@ -11,14 +11,22 @@ struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Go on with a pipeline that was interrupted, failed or cancelled.",
         discussion: """
-            Steps that have succeeded are not run again.
-            Example: swiftflow resume 5be1a0c2
+            Steps that have succeeded are not run again, unless --from says so.
+            Examples:
+              swiftflow resume 5be1a0c2
+              swiftflow resume 5be1a0c2 --from train
             """)
 
     @OptionGroup var store: StoreOptions
     @OptionGroup var output: OutputOptions
     @Flag(help: "Use the pipeline's file as it is now.")
     var updated = false
+    @Option(help: ArgumentHelp("Do these steps again, and what follows from them.", valueName: "steps"))
+    var from: String?
+    @Option(
+        name: .customLong("secrets-file"),
+        help: ArgumentHelp("Secrets as NAME=VALUE lines.", valueName: "file"))
+    var secretsFile: String?
     @Option(help: "How progress is shown: live, plain, json or quiet.")
     var progress: ProgressStyle?
     @Flag(help: "Go on in the background, independent of this terminal; print the run's id.")
@@ -33,23 +41,19 @@ struct ResumeCommand: AsyncParsableCommand {
             trackingURI: store.trackingURI, environment: environment, workingDirectory: currentDirectory())
         let found = try await findRun(run, in: try await services.store.get())
         // A mistake is said at the terminal, also where the work goes on elsewhere.
-        try PipelineRun.checkResumable(found, at: currentTimeMilliseconds())
+        let steps = (from ?? "").split(separator: ",").map(String.init)
+        try PipelineRun.checkResumable(found, at: currentTimeMilliseconds(), mayHaveSucceeded: !steps.isEmpty)
         if detach {
             return try await DetachedRun.start(
                 arguments: Array(CommandLine.arguments.dropFirst()), environment: environment, format: output.format)
         }
         try services.warmUp()
         let launcher = services.launcher(receiveOutput: { _, _ in }, observe: { _ in })
-        let prepared = try await services.prepareResume(
-            found, environment: environment, isUpdated: updated, launcher: launcher, report: { Messages.show($0) })
-        let display = PipelineDisplay(style: progress ?? .standard(output.format))
-        let session = PipelineSession(services: services, style: display.style)
-        try await session.finish {
-            let parts = try await services.pipelineServices(
-                options: prepared.options, launcher: launcher, observe: display.show)
-            return try await PipelineRun.resume(
-                found.info.runID, prepared.plan, options: prepared.options, services: parts)
-        }
+        let session = PipelineSession(
+            services: services, style: PipelineDisplay(style: progress ?? .standard(output.format)).style)
+        try await session.resume(
+            found, from: steps, isUpdated: updated, secrets: try secretsOfFile(secretsFile, environment),
+            environment: environment, launcher: launcher)
     }
 }
 

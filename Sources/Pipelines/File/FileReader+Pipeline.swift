@@ -30,7 +30,7 @@ extension FileReader {
             case .outputs: pipeline.outputs = values(pair, .anything)
             case .hooks: reportLater(pair, "hooks")
             case .tags: pipeline.tags = values(pair, .scalar)
-            case .concurrency: pipeline.concurrency = concurrency(pair)
+            case .concurrency: pipeline.concurrency = choice(pair, as: Concurrency.self) ?? .allow
             }
         }
         // After the loop, because `cache` at the top is what `defaults` begins with, wherever the two stand.
@@ -41,16 +41,6 @@ extension FileReader {
             report("P010", at: root, "a pipeline needs 'steps'", remedy: "add 'steps:' with a mapping of step names")
         }
         return pipeline
-    }
-
-    private mutating func concurrency(_ pair: YAMLPair) -> Concurrency {
-        guard let choice = choice(pair, as: Concurrency.self), choice != .allow else { return .allow }
-        // To be ignored silently would let two runs meet that must not.
-        report(
-            "P001", at: pair.value,
-            "'concurrency: \(choice.rawValue)' belongs to the format, but is not in this version of swiftflow",
-            remedy: "leave it out, and see to it yourself that only one is active")
-        return choice
     }
 
     private mutating func checkVersion(_ pair: YAMLPair) {

@@ -25,6 +25,8 @@ struct PlanMaker {
     let surroundings: PlanSurroundings
     let isCheck: Bool
     var findings: [Diagnostic] = []
+    /// What is wrong with nested pipelines, which keeps nothing else from being checked.
+    private var nestedFindings: [Diagnostic] = []
     private var params: [NamedValue] = []
     private var values: [String: Value] = [:]
     private var name = ""
@@ -52,6 +54,7 @@ struct PlanMaker {
             pipeline, surroundings, nestedOutputs: nested.mapValues { $0.pipeline.outputs.map(\.name) })
         check.checkAll()
         findings += check.findings
+        defer { findings += nestedFindings.filter { !findings.contains($0) } }
         // Without a sound graph there is no order in which anything could be known.
         guard !findings.contains(where: { $0.severity == .error }) else { return nil }
 
@@ -232,7 +235,7 @@ struct PlanMaker {
                 plans[step.name] = plan
                 checkParams(of: step, against: plan.pipeline)
             } catch {
-                findings += error.diagnostics.map { $0.asked(of: step) }
+                nestedFindings += error.diagnostics.map { $0.asked(of: step) }
             }
         }
         return plans

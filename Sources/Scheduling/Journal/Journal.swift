@@ -17,7 +17,10 @@ package struct Journal: Sendable {
         while let parent = parents.popLast() {
             for child in try await children(of: parent, experimentID: run.experimentID, in: store) {
                 guard let id = child.data.tag(NodeTag.node) else { continue }
-                if child.data.tag(NodeTag.group) != nil {
+                if child.data.tag(NodeTag.group) != nil, child.data.tag(NodeTag.superseded) != nil {
+                    // Its cells are done again under another one.
+                    parents.append(child.info.runID)
+                } else if child.data.tag(NodeTag.group) != nil {
                     // Cells may be under either.
                     if let known = groups[id], known.info.startTime <= child.info.startTime {
                         surplusGroups.append(child)
@@ -41,7 +44,7 @@ package struct JournalNode: Sendable {
     package var attempts: [JournalAttempt] = []
 
     /// The attempt that succeeded, if one did.
-    package var success: JournalAttempt? { attempts.last { $0.run.info.status == .finished } }
+    package var success: JournalAttempt? { attempts.last { $0.run.info.status == .finished && !$0.isSuperseded } }
 }
 
 package struct JournalAttempt: Sendable {
@@ -54,6 +57,9 @@ package struct JournalAttempt: Sendable {
         epoch = (run.data.tag(NodeTag.attemptEpoch) ?? run.data.tag(NodeTag.epoch)).flatMap { Int($0) } ?? 1
         self.run = run
     }
+
+    /// Whether somebody wanted it done again.
+    package var isSuperseded: Bool { run.data.tag(NodeTag.superseded) != nil }
 
     /// Whether the attempt is a pipeline of its own.
     package var isPipeline: Bool { run.data.tag(NodeTag.pipeline) != nil }

@@ -21,6 +21,9 @@ package enum NodeTag {
     /// On the pipeline's run: one of its outputs.
     package static func output(_ name: String) -> String { "swiftflow.output.\(name)" }
 
+    /// On the pipeline's run: it waits for others of its name, as its `concurrency` says.
+    package static let turn = "swiftflow.turn"
+
     /// On the run of an attempt: the node's id in the plan.
     package static let node = "swiftflow.node"
     package static let attempt = "swiftflow.attempt"
@@ -36,6 +39,8 @@ package enum NodeTag {
     package static let cacheFields = "swiftflow.cache_fields"
     /// The run whose results were taken over.
     package static let cachedFrom = "swiftflow.cached_from"
+    /// On the run of an attempt that had succeeded, and is done again because somebody wanted it.
+    package static let superseded = "swiftflow.superseded"
     package static let pruned = "swiftflow.pruned"
     /// The artifact that a param was bound to.
     package static func input(_ param: String) -> String { "swiftflow.input.\(param)" }

@@ -130,8 +130,11 @@ package struct PipelineStatus: Sendable {
 
 /// The pipelines that are running, or whose runner is gone.
 package func activePipelines(in store: any TrackingStore) async throws -> [Run] {
-    try await store.runs(withStatus: .running, havingTag: NodeTag.pipeline)
-        .filter { $0.data.tag(NodeTag.node) == nil }
+    var active: [Run] = []
+    for status in [RunStatus.running, .scheduled] {
+        active += try await store.runs(withStatus: status, havingTag: NodeTag.pipeline)
+    }
+    return active.filter { $0.data.tag(NodeTag.node) == nil }
         .sorted { $0.info.startTime > $1.info.startTime }
 }
 

@@ -2,21 +2,6 @@ import Execution
 import Pipelines
 package import Tracking
 
-extension PipelineRun {
-    /// Runs of nested pipelines that a dead runner left, and that were not gone on with, do not run any more.
-    func endUntouchedPipelines() async {
-        for node in journal.nodes.values {
-            guard let last = node.attempts.last, last.isPipeline, !last.run.info.status.isTerminal,
-                !touchedNested.contains(last.run.info.runID)
-            else { continue }
-            await record("the end of '\(last.run.info.runName)'") { [services] in
-                _ = try await endAbandonedPipeline(
-                    last.run, "the pipeline around it ended", in: services.store, at: services.clock.now())
-            }
-        }
-    }
-}
-
 /// Ends a pipeline's run whose runner is dead, and everything below it that was left RUNNING.
 @discardableResult
 package func endAbandonedPipeline(

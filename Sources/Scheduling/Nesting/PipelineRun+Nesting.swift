@@ -13,7 +13,6 @@ extension PipelineRun {
         guard let nest = services.nest else {
             return StepResult(run: nil, failure: NodeFailure(.launch, "pipelines within pipelines cannot be run here"))
         }
-        if let known { touchedNested.insert(known.info.runID) }
         let observe = services.observe
         let nested: PipelineRun
         do {
@@ -45,7 +44,8 @@ extension PipelineRun {
         return EnclosingStep(
             tags: attempt.tags.filter { ![NodeTag.epoch, NodeTag.launch].contains($0.key) }
                 + [Tag(NodeTag.attemptEpoch, String(epoch))],
-            parentRunID: attempt.parentRunID, experimentID: info.experimentID, limits: limits,
+            parentRunID: attempt.parentRunID, outerRuns: (options.enclosing?.outerRuns ?? []) + [info.runID],
+            experimentID: info.experimentID, limits: limits,
             reserved: Set(reserved.keys), devices: attempt.devices, variables: variables, secrets: attempt.secrets,
             localPaths: attempt.localPaths, metrics: attempt.resolved.metrics,
             lender: HostedResources(pipeline: self, node: node))

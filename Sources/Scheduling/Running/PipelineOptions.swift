@@ -41,6 +41,8 @@ package struct PipelineOptions: Sendable {
     package var ancestors: [String] = []
     /// Whether a resume uses the files of today, also of nested pipelines.
     package var usesUpdatedFiles = false
+    /// Steps that a resume does again whatever has been computed before.
+    package var forcedSteps: Set<String> = []
 
     package init(
         environment: [String: String], workingDirectory: FilePath, project: String, folder: FilePath

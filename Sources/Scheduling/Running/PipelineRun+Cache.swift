@@ -14,7 +14,8 @@ extension PipelineRun {
             }
             let key = CacheKey(inputs)
             records[node].cacheKey = key
-            if plan.steps[machine.nodes[node].step].isForced { return post(.examined(node, examination)) }
+            let step = plan.steps[machine.nodes[node].step]
+            if step.isForced || options.forcedSteps.contains(step.name) { return post(.examined(node, examination)) }
             // Two equal nodes compute once: the second looks again when the first is done.
             if let owner = keyOwners[key.hex], owner != node {
                 keyWaiters[key.hex, default: []].append(node)

@@ -26,7 +26,15 @@ extension PipelineRun {
             guard let last = node.attempts.last, !last.run.info.status.isTerminal,
                 !takenOver.contains(last.run.info.runID)
             else { continue }
-            await stop(last, of: id)
+            if last.isPipeline { await end(last.run) } else { await stop(last, of: id) }
+        }
+    }
+
+    /// Ends the run of a nested pipeline that nobody went on with; its processes died with the runner.
+    private func end(_ nested: Run) async {
+        await record("the end of '\(nested.info.runName)'") { [services] in
+            try await endAbandonedPipeline(
+                nested, "the pipeline around it ended", in: services.store, at: services.clock.now())
         }
     }
 

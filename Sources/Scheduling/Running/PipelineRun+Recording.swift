@@ -23,6 +23,12 @@ extension PipelineRun {
             services.observe(.note("Experiment '\(name)' did not exist; it has been created"))
         }
         let now = services.clock.now()
+        if plan.pipeline.concurrency == .skip,
+            let other = try await activePipelines(named: plan.name, in: experiment.id, store, at: now)
+                .first(where: { options.enclosing?.outerRuns.contains($0.info.runID) != true })
+        {
+            throw ConcurrencyRefused(plan, other.info)
+        }
         let lease = Lease(owner: services.owner, epoch: 1, heartbeat: now)
         var tags = [
             Tag(WellKnownTag.user, userName(in: options.environment)),
@@ -37,6 +43,7 @@ extension PipelineRun {
         if let parent = options.enclosing?.parentRunID ?? options.parentRunID {
             tags.append(Tag(WellKnownTag.parentRunID, parent))
         }
+        tags += turnTags(plan)
         tags += options.enclosing?.tags ?? []
         if let description = plan.description { tags.append(Tag(WellKnownTag.note, description)) }
         tags += plan.tags.map { Tag($0.name, $0.value) }
@@ -182,7 +189,6 @@ extension PipelineRun {
     /// T13.
     func recordEnd() async throws -> PipelineOutcome {
         guard case .done(var state) = machine.phase else { throw LeaseLost(info.runID) }
-        await endUntouchedPipelines()
         var tags = [Tag(NodeTag.nodeCounts, countsText())]
         var metrics: [String: Double] = [:]
         var failure = machine.steps.first { $0.state == .failed }?.failure
@@ -233,7 +239,7 @@ extension PipelineRun {
             }
         let update = RunUpdate(
             runID: info.runID, status: status, endTime: services.clock.now(), tags: tags,
-            removedTags: [NodeTag.lease, NodeTag.cancel]
+            removedTags: [NodeTag.lease, NodeTag.cancel, NodeTag.turn]
                 + (reason == nil ? [WellKnownTag.failureReason, WellKnownTag.failureKind] : []))
         let store = services.store
         // The end is recorded even if the task has been cancelled.

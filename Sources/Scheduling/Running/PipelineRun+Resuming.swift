@@ -10,24 +10,31 @@ extension PipelineRun {
     ///
     /// - Parameters:
     ///   - displaced: a runner from which the pipeline around this one has been taken over.
+    ///   - steps: these, and what follows from them, are done again even if they have succeeded.
     ///   - recordsDefinition: whether the runner died before it had recorded what the run is of.
     /// - Throws: `ResumeRefused` when somebody runs it, or there is nothing to resume.
     package static func resume(
         _ runID: String, _ plan: Plan, options: PipelineOptions, services: PipelineServices,
-        displacing displaced: ProcessIdentity? = nil, recordsDefinition: Bool = false
+        displacing displaced: ProcessIdentity? = nil, recordsDefinition: Bool = false,
+        from steps: [String] = []
     ) async throws -> PipelineRun {
         let store = services.store
-        let (lease, before) = try await claimNextEpoch(of: runID, displacing: displaced, services)
+        let (lease, before) = try await claimNextEpoch(
+            of: runID, displacing: displaced, mayHaveSucceeded: !steps.isEmpty, services)
         let epoch = lease.epoch
         let enclosingTags = (options.enclosing?.tags ?? []).filter { $0.key.hasPrefix("swiftflow.") }
         let info = try await store.updateRun(
             RunUpdate(
                 runID: runID, status: .running,
-                tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)] + enclosingTags,
+                tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)] + enclosingTags
+                    + turnTags(plan),
                 removedTags: [NodeTag.cancel, WellKnownTag.failureReason, WellKnownTag.failureKind]))
         if recordsDefinition { try await recordDefinition(plan, options, of: info, services) }
         var journal = try await Journal(of: info, in: store)
         try await endLostAttempts(&journal, plan, services)
+        if !steps.isEmpty {
+            try await supersede(steps, of: plan, &journal, epoch: epoch, in: store, at: services.clock.now())
+        }
         return PipelineRun(
             plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
             workFolder: try makeWorkFolder(of: info, services), displaced: before)
@@ -35,14 +42,17 @@ extension PipelineRun {
 
     /// The lease of the one runner that may go on with the pipeline, and the owner before it; nothing but the claim is written yet.
     private static func claimNextEpoch(
-        of runID: String, displacing displaced: ProcessIdentity?, _ services: PipelineServices
+        of runID: String, displacing displaced: ProcessIdentity?, mayHaveSucceeded: Bool,
+        _ services: PipelineServices
     ) async throws -> (lease: Lease, before: ProcessIdentity?) {
         while true {
             let run = try await services.store.run(id: runID)
             let before = run.data.tag(NodeTag.lease).flatMap { Lease($0) }?.owner
             let now = services.clock.now()
             // Whoever took over the pipeline around it has taken this one over too.
-            if displaced == nil || before != displaced { try checkResumable(run, at: now) }
+            if displaced == nil || before != displaced {
+                try checkResumable(run, at: now, mayHaveSucceeded: mayHaveSucceeded)
+            }
             var epoch = run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 1
             // Somebody may have claimed an epoch and not begun with it yet, or have died in between.
             for claim in run.data.params.compactMap(Lease.init(claim:)) where claim.epoch > epoch {
@@ -58,9 +68,13 @@ extension PipelineRun {
     }
 
     /// - Throws: `ResumeRefused` with the owner's process when the pipeline is run by somebody.
-    package static func checkResumable(_ run: Run, at now: Milliseconds) throws(ResumeRefused) {
+    ///
+    /// - Parameter mayHaveSucceeded: whether some of it is to be done again.
+    package static func checkResumable(
+        _ run: Run, at now: Milliseconds, mayHaveSucceeded: Bool = false
+    ) throws(ResumeRefused) {
         guard run.data.tag(NodeTag.pipeline) != nil else { throw ResumeRefused(isNoPipeline: run.info.runID) }
-        if run.info.status == .finished { throw ResumeRefused(hasSucceeded: run.info.runID) }
+        if run.info.status == .finished, !mayHaveSucceeded { throw ResumeRefused(hasSucceeded: run.info.runID) }
         guard let lease = run.data.tag(NodeTag.lease).flatMap({ Lease($0) }) else { return }
         if !run.info.status.isTerminal, !lease.isExpired(at: now) {
             throw ResumeRefused(ranBy: lease.owner, run.info.runID)
@@ -124,7 +138,8 @@ extension PipelineRun {
 
     /// The attempt that a dead runner left at work goes on under its own number and run.
     func adoptLive(_ node: Int, _ journal: JournalNode) {
-        guard let last = journal.attempts.last, last.isPipeline || !last.run.info.status.isTerminal else { return }
+        guard let last = journal.attempts.last, !last.isSuperseded, last.isPipeline || !last.run.info.status.isTerminal
+        else { return }
         // A nested pipeline that failed is gone on with like the one around it: what had finished in it stays.
         if last.isPipeline { records[node].delay = nil }
         records[node].adopted = last.run

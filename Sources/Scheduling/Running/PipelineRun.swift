@@ -89,8 +89,8 @@ package actor PipelineRun {
     var nextGuest = 0
     /// How a cancellation is recorded.
     var cancellationKind = FailureKind.stopped
-    /// Runs of nested pipelines that this runner has to do with.
-    var touchedNested: Set<String> = []
+    /// Why it is not run beside others of its name.
+    var refused: ConcurrencyRefused?
 
     private var queue: [StateMachine.Event] = []
     private var isHandling = false
@@ -133,7 +133,8 @@ package actor PipelineRun {
         machine = StateMachine(
             steps: plan.steps.map { StepShape($0, parallel: limits[ResourcePool.parallel]) },
             pool: ResourcePool(limits: limits, devices: reservesDevices ? options.enclosing?.devices : nil),
-            onError: OnError(plan.pipeline.onError), seed: info.runID, timeout: plan.timeout?.milliseconds,
+            onError: OnError(plan.pipeline.onError), seed: info.runID,
+            timeout: plan.pipeline.concurrency == .allow ? plan.timeout?.milliseconds : nil,
             now: services.clock.now())
         for step in plan.steps { outcomes[step.name] = StepOutcome() }
     }
@@ -147,6 +148,11 @@ package actor PipelineRun {
         services.observe(.started(plan, info, epoch: epoch))
         let lease = try await keepLease()
         defer { lease.cancel() }
+        do {
+            try await waitForTurn()
+        } catch {
+            cancel(reason: "whether another pipeline of this name is active cannot be told: \(messages(of: error))")
+        }
         post(.begin)
         await withCheckedContinuation { continuation in
             if hasFinished { continuation.resume() } else { finished = continuation }
@@ -160,6 +166,7 @@ package actor PipelineRun {
         lease.cancel()
         await record("the report") { [services] in try await services.conclude(outcome.run) }
         services.observe(.ended(outcome))
+        if let refused { throw refused }
         return outcome
     }
 

@@ -32,7 +32,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 @Suite struct FindingsTests {
     static let mistakes: [Mistake] = [
         // The document.
-        Mistake("P001", "'concurrency: skip'", "concurrency: ‸skip\nsteps: {s: {command: x}}"),
+        Mistake("P011", "'concurrency'", "concurrency: ‸never\nsteps: {s: {command: x}}"),
         Mistake("P001", "'hooks' belongs to the format", "steps: {s: {command: x}}\n‸hooks: {}"),
         Mistake("P001", "'sweep' belongs to the format", "steps: {s: {command: x, ‸sweep: {space: {a: [1]}}}}"),
         Mistake("P001", "format version 2", "version: ‸2\nsteps: {a: }"),
