@@ -6,7 +6,7 @@ package import Tracking
 /// How it works, from the bottom: `Connection` wraps the C library; `StoreFile` opens or creates the file and looks at its
 /// schema; `WriteQueue` owns the one connection that writes and commits many waiting writes at once; `ReaderPool` serves
 /// reads, and `SearchMemory` those searches that a file at rest can answer from memory. The operations themselves are extensions, one file per area, each a function from a connection to a value.
-package final class SQLiteStore: Sendable {
+package final class SQLiteStore: WriteReporting {
     package let path: FilePath
     package let options: Options
     let writer: WriteQueue
@@ -78,6 +78,10 @@ package final class SQLiteStore: Sendable {
     /// Why nothing can be written any more: a write or a sync has failed, and the process should end.
     package var failure: TrackingError? {
         writer.failure
+    }
+
+    package var writeFigures: WriteFigures {
+        writer.figures
     }
 
     package func close() async {

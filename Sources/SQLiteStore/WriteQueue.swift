@@ -12,13 +12,20 @@ import Tracking
 /// After a failed write or sync the queue is finished: every later call fails, since what the system did with the lost pages
 /// cannot be known (see R13 in `docs/security-and-reliability.md`).
 final class WriteQueue: Sendable {
+    /// A write that waits, and since when.
+    private struct WaitingWrite {
+        let call: any ConnectionCall
+        let start = ContinuousClock.now
+    }
+
     private struct State {
-        var writes: [any ConnectionCall] = []
+        var writes: [WaitingWrite] = []
         var reads: [any ConnectionCall] = []
         var isDraining = false
         var hasWritten = false
         var isClosed = false
         var failure: TrackingError?
+        var figures = WriteFigures()
     }
 
     /// How many writes share a commit at most; bounds how long the first of them waits.
@@ -39,13 +46,18 @@ final class WriteQueue: Sendable {
         state.withLock { $0.failure }
     }
 
+    var figures: WriteFigures {
+        state.withLock { $0.figures }
+    }
+
     // MARK: Calls
 
     func write<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             let call = PendingCall(body, continuation)
             let refusal = enqueue { state in
-                state.writes.append(call)
+                state.writes.append(WaitingWrite(call: call))
+                state.figures.waiting += 1
                 state.hasWritten = true
             }
             if let refusal { call.fail(refusal) }
@@ -103,7 +115,7 @@ final class WriteQueue: Sendable {
     private func drain() {
         var answers: [Answer] = []
         while true {
-            let (reads, writes) = state.withLock { state -> ([any ConnectionCall], [any ConnectionCall]) in
+            let (reads, writes) = state.withLock { state -> ([any ConnectionCall], [WaitingWrite]) in
                 let reads = state.reads
                 let writes = Array(state.writes.prefix(Self.largestCommit))
                 state.reads = []
@@ -114,7 +126,17 @@ final class WriteQueue: Sendable {
             // Only now, so that a caller that goes on at once finds the queue idle if it is.
             for answer in answers { answer.deliver(path: path) }
             if reads.isEmpty, writes.isEmpty { return }
-            answers = perform(reads: reads, writes: writes)
+            answers = perform(reads: reads, writes: writes.map(\.call))
+            if !writes.isEmpty { noteCommit(of: writes) }
+        }
+    }
+
+    private func noteCommit(of writes: [WaitingWrite]) {
+        let end = ContinuousClock.now
+        state.withLock { state in
+            state.figures.waiting -= writes.count
+            state.figures.commitSizes.add(Double(writes.count))
+            for write in writes { state.figures.waits.add((end - write.start) / .seconds(1)) }
         }
     }
 

@@ -78,7 +78,9 @@ package struct ServerSettings: Sendable {
             DirectAccessRoutes(roots: artifactRoots, uploadLimit: artifactLimit),
             ServerInfoRoutes(roots: artifactRoots, uploadLimit: artifactLimit), LandingRoutes(),
         ]
-        if exposesMetrics, let metrics { general.append(MetricsRoutes(metrics: metrics)) }
+        if exposesMetrics, let metrics {
+            general.append(MetricsRoutes(metrics: metrics, writes: store as? any WriteReporting))
+        }
         guard let store else { return RouteTable(general + [ArtifactsOnlyRoutes()]) }
         let stores = ServedStores(store)
         let sourceRules = ModelSourceRules(stores: stores, pattern: modelSourcePattern)

@@ -295,6 +295,71 @@ import Testing
         #expect(fileStatus(program.path.appending("anything")) == nil)
     }
 
+    @Test func `figures tell how many writes share a commit, and how long they wait`() async throws {
+        let server = try await RunningServer.start(program, ["--expose-prometheus", "anything"])
+        #expect(try await server.call("GET", "/metrics").text.contains("swiftflow_store_commit_writes_count 0\n"))
+        let run = try await server.createRun()
+        let clients = try (0..<20).map { _ in try RawClient(port: server.port) }
+        for (index, client) in clients.enumerated() {
+            let body = #"{"run_id":"\#(run)","key":"p\#(index)","value":"v"}"#
+            await client.send(
+                server.head("POST", "/api/2.0/mlflow/runs/log-parameter", body.utf8.count, "connection: close\r\n")
+                    + body)
+        }
+        for client in clients { #expect(firstStatus(await client.receive()) == 200) }
+        let figures = try await server.call("GET", "/metrics").text
+        #expect(figures.contains("swiftflow_store_commit_writes_sum 21.0\n"))
+        #expect(figures.contains("swiftflow_store_write_seconds_count 21\n"))
+        #expect(figures.contains("swiftflow_store_writes_waiting 0\n"))
+        try await server.end()
+    }
+
+    // MARK: Encryption
+
+    @Test(.enabled(if: hasEngines("openssl", "python3")))
+    func `over TLS the Python client works, and one that does not know the authority refuses`() async throws {
+        let keeper = try Keeper.launch()
+        let made = try await keeper.runTool(
+            try #require(findEngine("openssl")),
+            [
+                "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "chain.pem", "-days",
+                "2",
+                "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            ], environment: [:], workingDirectory: program.path)
+        #expect(made.end.isSuccess)
+        try program.write("people", "ada:love:lace\n")
+        let server = try await RunningServer.start(
+            program, ["--tls-certificate", "chain.pem", "--tls-key", "key.pem", "--basic-auth", "people"])
+        let uri = "https://127.0.0.1:\(server.port)"
+        #expect(server.running.messages.contains("is served at \(uri)\n"))
+        // Whoever speaks plain HTTP gets no answer.
+        let plain = try RawClient(port: server.port)
+        await plain.send(server.head("GET", "/health", nil, "connection: close\r\n"))
+        #expect(firstStatus(await plain.receive()) == nil)
+
+        let script = FilePath(#filePath).removingLastComponent().removingLastComponent()
+            .appending("Conformance").appending("tracking_client.py")
+        var environment = [
+            "PATH": "/usr/bin:/bin", "HOME": program.path.string, "LANG": "C.UTF-8",
+            "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "GIT_PYTHON_REFRESH": "quiet",
+            "PYTHONDONTWRITEBYTECODE": "1", "MLFLOW_TRACKING_URI": uri, "MLFLOW_TRACKING_USERNAME": "ada",
+            "MLFLOW_TRACKING_PASSWORD": "love:lace",
+        ]
+        let python = try #require(findEngine("python3"))
+        let folder = program.path.appending("client")
+        try program.folder.directory.makeDirectory(RelativePath("client"), mode: 0o755)
+        let stranger = try await keeper.runTool(
+            python, [script.string], environment: environment, workingDirectory: folder)
+        #expect(!stranger.end.isSuccess)
+        #expect(stranger.lastLines.contains { $0.contains("CERTIFICATE_VERIFY_FAILED") })
+        environment["MLFLOW_TRACKING_SERVER_CERT_PATH"] = program.path.appending("chain.pem").string
+        let client = try await keeper.runTool(
+            python, [script.string], environment: environment, workingDirectory: folder)
+        #expect(client.end.isSuccess, "\(client.lastLines)")
+        #expect(String(decoding: client.output, as: UTF8.self).hasSuffix("OK\n"))
+        #expect(try await server.end().exitCode == 0)
+    }
+
     @Test func `without being asked for, figures are not there`() async throws {
         let server = try await RunningServer.start(program)
         #expect(try await server.call("GET", "/metrics").status == 404)

@@ -5,6 +5,7 @@ import JSON
 import Logging
 import NIOCore
 import Testing
+import Tracking
 
 @testable import Server
 
@@ -19,8 +20,12 @@ import Testing
                     method: "GET", route: #"/odd"\route"#, status: status, seconds: seconds, receivedBytes: 10,
                     sentBytes: 5))
         }
+        var writes = WriteFigures()
+        for size in [1.0, 3, 600] { writes.commitSizes.add(size) }
+        writes.waits.add(0.002)
+        writes.waiting = 7
         let text = PrometheusText(
-            metrics.current, connections: 2, process: ProcessFigures(residentBytes: 1, cpuSeconds: 0.5)
+            metrics.current, connections: 2, process: ProcessFigures(residentBytes: 1, cpuSeconds: 0.5), writes: writes
         ).text
         let labels = #"method="GET",route="/odd\"\\route""#
         for line in [
@@ -32,6 +37,10 @@ import Testing
             "mlflow_http_request_duration_seconds_bucket{\(labels),le=\"+Inf\"} 3",
             "mlflow_http_request_duration_seconds_count{\(labels)} 3", "swiftflow_http_received_bytes_total 30",
             "swiftflow_http_requests_in_flight 0",
+            "swiftflow_store_commit_writes_bucket{le=\"1.0\"} 1", "swiftflow_store_commit_writes_bucket{le=\"5.0\"} 2",
+            "swiftflow_store_commit_writes_bucket{le=\"500.0\"} 2", "swiftflow_store_commit_writes_count 3",
+            "swiftflow_store_commit_writes_sum 604.0", "swiftflow_store_write_seconds_bucket{le=\"0.0025\"} 1",
+            "swiftflow_store_writes_waiting 7",
         ] {
             #expect(text.contains(line + "\n"), "\(line)")
         }
