@@ -10,7 +10,7 @@ package struct Job: Sendable {
     package var run: RunInfo
     /// The job's name in the backend, at most 63 of `[a-z0-9-]`; the same after a restart of the runner, another for each attempt.
     package var name: String
-    /// The run of the pipeline it is a step of: its jobs are found again by whoever resumes that.
+    /// The run of the outermost pipeline it is a step of: its jobs are found again by whoever resumes that.
     package var pipelineRunID: String?
     /// The project's `name:`, if it has one.
     package var projectName: String?

@@ -9,7 +9,7 @@ package struct EnclosingStep: Sendable {
     package var tags: [Tag]
     /// The pipeline's run, or the group of a fan-out, below which the nested run is.
     package var parentRunID: String
-    /// The runs of the pipelines around it.
+    /// The runs of the pipelines around it, the outermost first.
     package var outerRuns: [String]
     package var experimentID: String
     /// What all steps of the outer pipeline together may use, and so no more than that here.

@@ -84,7 +84,7 @@ extension PipelineRun {
             parentRunID: outcomes[step.name]?.group?.runID ?? info.runID, launchName: name, tags: tags,
             devices: devices, previousRunID: record.previousRunID, readySince: state.readySince,
             places: places(of: node, attempt: number), outputFile: workFolder.appending("\(name).output"))
-        attempt.pipelineRunID = info.runID
+        attempt.pipelineRunID = options.enclosing?.outerRuns.first ?? info.runID
         attempt.secrets = options.enclosing?.secrets ?? [:]
         for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
         attempt.localPaths = localPaths(of: resolved.params)

@@ -40,7 +40,7 @@ package struct StepAttempt: Sendable {
     package var resolved: ResolvedStep
     package var experimentID: String
     package var parentRunID: String
-    /// The pipeline's own run, which is the parent unless the step is a fan-out.
+    /// The run of the outermost pipeline: its jobs are found again by whoever resumes that.
     package var pipelineRunID: String?
     package var launchName: String
     package var tags: [Tag]
