@@ -242,8 +242,11 @@ package final class LauncherStepRunner: StepRunner {
         request.jobName = attempt.launchName
         request.pipelineRunID = attempt.pipelineRunID
         request.image = resolved.image
+        // The processor that every step takes of this machine is no wish of the file's: elsewhere it would be a limit.
+        let namesProcessors = attempt.step.step.resources.contains { $0.name == "cpu" }
         request.resources = ResourceRequest(
-            processors: resolved.resources["cpu"], memory: resolved.resources["memory"].map { Int64($0) },
+            processors: namesProcessors ? resolved.resources["cpu"] : nil,
+            memory: resolved.resources["memory"].map { Int64($0) },
             graphicsProcessors: resolved.resources["gpu"].map { Int($0.rounded(.up)) },
             disk: resolved.resources["disk"].map { Int64($0) })
         request.variables = variables(attempt)
