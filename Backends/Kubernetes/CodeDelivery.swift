@@ -63,7 +63,7 @@ package enum CodeDelivery: Sendable, Hashable {
     }
 
     /// Adds volumes and the init container to the pod.
-    func add(to pod: inout JSONObject, secrets: [JSONValue]) {
+    func add(to pod: inout JSONObject, secrets: [JSONValue], pullPolicy: KubernetesConfiguration.PullPolicy?) {
         guard self != .image else { return }
         var volumes = pod["volumes"]?.array ?? []
         volumes.append(.object(["name": .string(Self.folderVolume), "emptyDir": .object([:])]))
@@ -84,6 +84,9 @@ package enum CodeDelivery: Sendable, Hashable {
         case .git(let image, let url, let commit, let folder, _):
             let container = JSONValue.object([
                 "name": .string(Self.folderVolume), "image": .string(image),
+                "imagePullPolicy": pullPolicy.map { .string($0.rawValue) },
+                // What git complained about becomes the reason of the failure.
+                "terminationMessagePolicy": .string("FallbackToLogsOnError"),
                 "command": .strings(["sh", "-c", Self.fetchScript, "swiftflow", url, commit, folder]),
                 "env": .array([
                     // The folder belongs to the node, not to the image's user.

@@ -186,6 +186,8 @@ package final class JobFollower: Sendable {
     /// What the user has been told, and since when what lasts.
     private struct Progress {
         var lastReason: String?
+        /// A pull that fails is told by turns as what failed and as what is waited for.
+        var toldReasons: Set<String> = []
         var stuckSince: ContinuousClock.Instant?
         var pendingSince: ContinuousClock.Instant?
         var lookedAtEvents: ContinuousClock.Instant?
@@ -233,7 +235,7 @@ package final class JobFollower: Sendable {
         }
         if reason.text != progress.lastReason {
             progress.lastReason = reason.text
-            note("waiting: \(reason.text)")
+            if progress.toldReasons.insert(reason.text).inserted { note("waiting: \(reason.text)") }
         }
         guard reason.isStuck else {
             progress.stuckSince = nil

@@ -83,7 +83,7 @@ package struct JobManifest: Sendable {
         let first = container(containers.first?.object ?? JSONObject(), others: containers.dropFirst())
         containers = [first] + containers.dropFirst()
         pod["containers"] = .array(containers)
-        code.add(to: &pod, secrets: secretReferences)
+        code.add(to: &pod, secrets: secretReferences, pullPolicy: pullPolicy)
         template["spec"] = .object(pod)
         spec["template"] = .object(template)
         return .object(spec)
