@@ -37,10 +37,12 @@ for target in "${targets[@]}"; do
         ;;
     KubernetesEngine)
         # Its node has a Docker daemon of its own, so that the other tests' containers are none of its business.
-        scripts/engines/kubernetes.sh start "$folder/kubernetes" || {
+        scripts/engines/kubernetes.sh start "$folder/kubernetes" &&
+            registry=$(scripts/engines/registry.sh start "$folder/registry" "$(free_port)") || {
             failed+=("$target (its engine)")
             continue
         }
+        eval "$registry"
         export SWIFTFLOW_TEST_KUBERNETES="$folder/kubernetes"
         ;;
     esac

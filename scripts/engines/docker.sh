@@ -6,6 +6,8 @@
 # FOLDER must be short: a socket's path has at most 107 bytes.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=images.sh
+. "$here/images.sh"
 verb=${1:?"usage: docker.sh start|stop|env FOLDER"}
 folder=${2:?"usage: docker.sh start|stop|env FOLDER"}
 mkdir -p "$folder"
@@ -90,46 +92,6 @@ fi
 exec $runc "\$@"
 SCRIPT
     chmod 755 "$folder/runc-noom"
-}
-
-build_busybox() {
-    local context
-    context=$(mktemp -d "$folder/image.XXXXXX")
-    cp "$(command -v busybox)" "$context/busybox"
-    cat >"$context/Dockerfile" <<'DOCKERFILE'
-FROM scratch
-COPY busybox /bin/busybox
-RUN ["/bin/busybox","--install","-s","/bin"]
-RUN mkdir -p /tmp /etc && chmod 1777 /tmp && echo "root:x:0:0:root:/:/bin/sh" >/etc/passwd
-ENV HELLO=world
-DOCKERFILE
-    DOCKER_BUILDKIT=0 docker build -q -t busybox:test "$context"
-    rm -rf "$context"
-}
-
-# The interpreter of this machine with its standard library and the shared libraries both need, on top of busybox; bash too.
-build_python() {
-    local context python library
-    context=$(mktemp -d "$folder/image.XXXXXX")
-    # The system's own one: an interpreter of somebody's virtual environment is not complete.
-    python=$(PATH=/usr/bin:/bin; readlink -f "$(command -v python3)")
-    library=$("$python" -I -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
-    {
-        echo "$python"
-        command -v bash
-        find "$library" -type f -not -path '*/test/*' -not -name '*.pyc'
-        find "$library" -type l
-        for file in "$python" "$(command -v bash)" $(find "$library/lib-dynload" -name '*.so'); do
-            ldd "$file" | grep -o '/[^ ]*'
-        done
-    } | sort -u | tar -c --no-recursion -h -T - --transform 's,^,,' -P -f "$context/python.tar"
-    cat >"$context/Dockerfile" <<DOCKERFILE
-FROM busybox:test
-ADD python.tar /
-RUN ln -sf $python /bin/python3 && ln -sf $python /bin/python
-DOCKERFILE
-    DOCKER_BUILDKIT=0 docker build -q -t python-mini:test "$context"
-    rm -rf "$context"
 }
 
 stop() {

@@ -18,6 +18,8 @@ folder=${2:-}
 [ -n "$command" ] && [ -n "$folder" ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
 version=1.20.2
+# shellcheck source=images.sh
+. "$checkout/scripts/engines/images.sh"
 tools=${SWIFTFLOW_KUBERNETES_TOOLS:-$checkout/.tools/kubernetes}
 say() { echo "kubernetes.sh: $*" >&2; }
 
@@ -26,7 +28,7 @@ say() { echo "kubernetes.sh: $*" >&2; }
 install_packages() {
     local missing=() pair
     for pair in dockerd:docker.io etcd:etcd-server jq:jq zstd:zstd ip:iproute2 iptables:iptables busybox:busybox-static openssl:openssl \
-        curl:curl kubectl:kubernetes-client python3:python3; do
+        curl:curl kubectl:kubernetes-client python3:python3 git:git; do
         PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     [ ${#missing[@]} -eq 0 ] && return
@@ -155,18 +157,24 @@ R
     await 60 dockerd curl -sf --unix-socket "$folder/docker.sock" http://d/_ping
 }
 
-# The pause container, and the image of the tests that need no more than a shell.
+# The pause container, the image of the tests that need no more than a shell, and those that Python and git are in.
 build_images() {
+    docker image inspect swiftflow-test/git:1 >/dev/null 2>&1 && return
     local build="$folder/images"
-    docker image inspect swiftflow-test/busybox:1 pause:1 >/dev/null 2>&1 && return
     mkdir -p "$build"
-    cp "$(command -v busybox)" "$build/busybox"
-    printf 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox","--install","-s","/bin"]\nRUN ["/bin/mkdir","-p","/tmp","/work"]\nWORKDIR /work\n' \
-        >"$build/Dockerfile"
-    DOCKER_BUILDKIT=0 docker build -q -t swiftflow-test/busybox:1 "$build" >/dev/null 2>"$folder/log/images"
-    # A first process gets no signal that it does not trap, and the node would wait ten seconds for the end of each pod.
-    printf 'FROM swiftflow-test/busybox:1\nENTRYPOINT ["/bin/sh","-c","trap exit TERM INT; sleep 2147483647 & wait"]\n' >"$build/Dockerfile"
-    DOCKER_BUILDKIT=0 docker build -q -t pause:1 "$build" >/dev/null 2>>"$folder/log/images"
+    {
+        build_busybox
+        # A first process gets no signal that it does not trap, and the node would wait ten seconds for the end of each pod.
+        printf 'FROM busybox:test\nENTRYPOINT ["/bin/sh","-c","trap exit TERM INT; sleep 2147483647 & wait"]\n' >"$build/Dockerfile"
+        DOCKER_BUILDKIT=0 docker build -q -t pause:1 "$build"
+        printf 'FROM busybox:test\nWORKDIR /work\n' >"$build/Dockerfile"
+        DOCKER_BUILDKIT=0 docker build -q -t swiftflow-test/busybox:1 "$build"
+        build_python
+        # Under the name that the examples use, so that they run here as they stand.
+        docker tag python-mini:test python:3.12-slim
+        build_git
+        docker tag git-mini:test swiftflow-test/git:1
+    } >"$folder/log/images" 2>&1 || { tail -20 "$folder/log/images" >&2; return 1; }
     rm -rf "$build"
 }
 
@@ -221,6 +229,7 @@ start_node() {
         --port=0 --secure-port=0 --feature-gates=TTLAfterFinished=true \
         --controllers=job,cronjob,namespace,garbagecollector,podgc,ttl-after-finished,ttl,nodelifecycle,disruption,serviceaccount,serviceaccount-token,root-ca-cert-publisher,resourcequota
     alive kube-scheduler || launch kube-scheduler "$tools/kube-scheduler" --kubeconfig="$KUBECONFIG" --leader-elect=false --port=0 --secure-port=0
+    # A full disk of this machine is no reason to remove images, which nobody could pull again.
     cat >"$folder/run/kubelet.yaml" <<K
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -233,6 +242,7 @@ cgroupsPerQOS: false
 enforceNodeAllocatable: []
 failSwapOn: false
 evictionHard: {}
+imageGCHighThresholdPercent: 100
 makeIPTablesUtilChains: false
 syncFrequency: 2s
 nodeStatusUpdateFrequency: 5s
@@ -241,6 +251,7 @@ readOnlyPort: 0
 maxOpenFiles: 16384
 maxPods: 200
 registryPullQPS: 0
+clusterDNS: [127.0.0.1]
 K
     alive kubelet || launch kubelet "$tools/kubelet" --kubeconfig="$KUBECONFIG" --config="$folder/run/kubelet.yaml" --root-dir="$folder/kubelet" \
         --cert-dir="$folder/run/kcerts" --container-runtime=docker --docker-endpoint="$DOCKER_HOST" --pod-infra-container-image=pause:1 \

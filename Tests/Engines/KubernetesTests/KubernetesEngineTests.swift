@@ -11,9 +11,7 @@ import Tracking
 @testable import Execution
 
 /// The Kubernetes backend on a real cluster.
-///
-/// One after the other, because some take the API server away from all.
-@Suite(.serialized, .enabled(if: KubernetesEngine.isExpected), .timeLimit(.minutes(10)))
+@Suite(.takesTurns, .enabled(if: KubernetesEngine.isExpected), .timeLimit(.minutes(20)))
 struct KubernetesEngineTests {
     private func run(_ watched: WatchedJob, on backend: KubernetesBackend) async throws -> JobEnd {
         try await backend.submit(watched.job).wait()
@@ -188,7 +186,7 @@ struct KubernetesEngineTests {
         #expect(try await KubernetesEngine.isGone(watched.job.name))
     }
 
-    @Test func `a pod that makes way for a more important one is told as preempted`() async throws {
+    @Test(.needsWholeCluster) func `a pod that makes way for a more important one is told as preempted`() async throws {
         for (name, value) in [("engine-low", 1), ("engine-high", 1000)] {
             let text =
                 "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {name: \(name)}\nvalue: \(value)\n"
@@ -233,10 +231,10 @@ struct KubernetesEngineTests {
         #expect(reason.contains("deleted the job"))
     }
 
-    @Test func `K-08 an API server that is gone for a minute costs nothing`() async throws {
+    @Test(.needsWholeCluster) func `K-08 an API server that is gone for a minute costs nothing`() async throws {
         let backend = try KubernetesEngine.backend()
         // One ends while nobody can see it, one goes on afterwards.
-        let counting = "i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); sleep 0.5; done; exit 5"
+        let counting = "i=0; while [ $i -lt 160 ]; do echo line $i; i=$((i+1)); sleep 0.5; done; exit 5"
         let long = try WatchedJob(counting)
         let short = try WatchedJob("echo begun; sleep 20; echo finished; exit 6")
         let longJob = try await backend.submit(long.job)
@@ -255,7 +253,7 @@ struct KubernetesEngineTests {
         #expect(await shortJob.wait().exitCode == 6)
         #expect(short.text == "begun\nfinished\n")
         #expect(await longJob.wait().exitCode == 5)
-        #expect(long.text == (0..<200).map { "line \($0)\n" }.joined())
+        #expect(long.text == (0..<160).map { "line \($0)\n" }.joined())
         #expect(long.notes.contains("does not answer"))
         #expect(long.notes.contains("answers again"))
         let (end, text) = try await late
