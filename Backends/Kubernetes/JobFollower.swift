@@ -13,6 +13,8 @@ package final class JobFollower: Sendable {
         package var silenceLimit: Duration = .seconds(3600)
         package var pause: Duration = .milliseconds(250)
         package var longestPause: Duration = .seconds(10)
+        /// How long a pod may wait without a word before its events are read, and how often they are.
+        package var eventPause: Duration = .seconds(4)
         /// How long the end of an ended container's log is asked for.
         package var logPatience: Duration = .seconds(120)
 
@@ -72,7 +74,7 @@ package final class JobFollower: Sendable {
 
     /// Returns when the job has ended and its log has been passed on.
     package func follow() async -> JobEnd {
-        await withTaskGroup(of: LogEnd.self) { logs in
+        await withTaskGroup(of: ContainerLog.Completeness.self) { logs in
             var progress = Progress()
             var followed: Set<String> = []
             var end: JobEnd?
@@ -220,7 +222,7 @@ package final class JobFollower: Sendable {
         let since = progress.pendingSince ?? now
         progress.pendingSince = since
         var reason = reason
-        if reason == nil, now - since > .seconds(4), now - (progress.lookedAtEvents ?? since) > .seconds(4) {
+        if reason == nil, now - (progress.lookedAtEvents ?? since) > settings.eventPause {
             progress.lookedAtEvents = now
             // Nothing is said in the pod's own state: no pod could be made, or it waits for a volume.
             let subject = view.pods.last?.name ?? name
@@ -258,12 +260,17 @@ package final class JobFollower: Sendable {
         return answer?["items"]?.array ?? []
     }
 
+    /// The newest event, if it is a warning: one that something else came after, such as the pull of an image, no longer says what is waited for.
     private func latestWarning(about name: String) async -> String? {
-        let warnings = await events(about: name).filter { $0["type"]?.string == "Warning" }
         func time(_ event: JSONValue) -> String {
             event["lastTimestamp"]?.string ?? event["eventTime"]?.string ?? ""
         }
-        guard let latest = warnings.max(by: { time($0) < time($1) }) else { return nil }
+        func isWarning(_ event: JSONValue) -> Bool { event["type"]?.string == "Warning" }
+        let latest = await events(about: name).max { first, second in
+            // Times are whole seconds.
+            (time(first), isWarning(first) ? 0 : 1) < (time(second), isWarning(second) ? 0 : 1)
+        }
+        guard let latest, isWarning(latest) else { return nil }
         return [latest["reason"]?.string, latest["message"]?.string].compactMap(\.self).joined(separator: ": ")
     }
 
@@ -396,95 +403,13 @@ package final class JobFollower: Sendable {
         }
     }
 
-    /// Sleeps also in a cancelled task: what must be cleaned up is waited for all the same.
-    private func sleepOrNot(_ time: Duration) async {
-        await Task.detached { try? await Task.sleep(for: time) }.value
-    }
-
     // MARK: The log
 
-    /// Whether what was passed on is all the container wrote.
-    private enum LogEnd {
-        case complete
-        /// The container was ended before it could say so, or never does.
-        case unproven
-        /// There was more, or may have been.
-        case cut(String)
-
-        var isComplete: Bool { if case .complete = self { true } else { false } }
-    }
-
-    /// Passes on a container's log from its beginning to its end, over lost connections.
-    private func passOnLog(of pod: PodState, container: String, key: String) async -> LogEnd {
-        let reader = Mutex(PodLogReader(endMark: endMark))
-        let receive: @Sendable (RawSpan) -> Void = { bytes in
-            reader.withLock { $0.append(bytes) { unsafe $0.withUnsafeBytes { unsafe self.output($0.bytes) } } }
-        }
-        defer { reader.withLock { $0.finish { unsafe $0.withUnsafeBytes { unsafe self.output($0.bytes) } } } }
-        var connections = 0
-        var readsAfterEnd: [Int] = []
-        var pause = settings.pause
-        var deadline: ContinuousClock.Instant?
-        var trouble: String?
-        while true {
-            let end = state.withLock { $0.endedContainers[key] }
-            if end??.couldNotStart == true { return .complete }
-            if end != nil, deadline == nil { deadline = .now + settings.logPatience }
-            let path = reader.withLock { reader in
-                if connections > 0 { reader.reconnect() }
-                return paths.log(
-                    of: pod.name, container: container, follows: end == nil || connections == 0, since: reader.since)
-            }
-            connections += 1
-            do {
-                try await cluster.stream(path, receive: receive)
-                let lines = reader.withLock { $0.isComplete ? nil : $0.lineCount }
-                guard let lines else { return .complete }
-                trouble = nil
-                if end != nil {
-                    // The node reads what another program writes, which may be behind: as long as there was more, there may be more still.
-                    readsAfterEnd.append(lines)
-                    let latest = readsAfterEnd.suffix(Self.readsOfStillLog)
-                    if !expectsEndMark(end), latest.count == Self.readsOfStillLog, latest.allSatisfy({ $0 == lines }) {
-                        return .unproven
-                    }
-                } else if await !hasEnded(key, within: .seconds(3)) {
-                    pause = settings.pause
-                }
-            } catch let error as ClusterError where error.kind == .notFound && connections > 3 {
-                // Before, it may only not have been known to its node yet.
-                return .cut("its pod is gone")
-            } catch let error as ClusterError where error.kind == .invalid && end == nil {
-                // The container is not quite there yet.
-            } catch {
-                trouble = (error as? any ExplainedError)?.diagnostics.first?.message ?? "\(error)"
-            }
-            if let deadline, ContinuousClock.now > deadline {
-                guard expectsEndMark(end) || trouble != nil else { return .unproven }
-                let words = reader.withLock { $0.words }
-                return .cut(trouble ?? (words.isEmpty ? "its node has no more of it" : "its node says: \(words)"))
-            }
-            await sleepOrNot(pause)
-            pause = min(pause * 2, end == nil ? settings.longestPause : .seconds(2))
-        }
-    }
-
-    /// How often the same must be read before a log without a mark is taken as whole.
-    private static let readsOfStillLog = 4
-
-    /// Whether a container that ended so has marked the end of its log: not if it could not be started, or was killed.
-    private func expectsEndMark(_ termination: PodState.Termination??) -> Bool {
-        guard endMark != nil, case .some(.some(let end)) = termination else { return false }
-        return end.exitCode != 137 && end.signal == nil && !end.couldNotStart
-    }
-
-    private func hasEnded(_ container: String, within limit: Duration) async -> Bool {
-        let deadline = ContinuousClock.now + limit
-        while ContinuousClock.now < deadline {
-            if state.withLock({ $0.endedContainers[container] != nil }) { return true }
-            await sleepOrNot(.milliseconds(20))
-        }
-        return false
+    private func passOnLog(of pod: PodState, container: String, key: String) async -> ContainerLog.Completeness {
+        let log = ContainerLog(
+            pod: pod.name, container: container, endMark: endMark, cluster: cluster, paths: paths, settings: settings,
+            end: { self.state.withLock { $0.endedContainers[key] } }, output: output)
+        return await log.passOn()
     }
 }
 

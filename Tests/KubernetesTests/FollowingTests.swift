@@ -91,6 +91,24 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         #expect(seen.notes.isEmpty)
     }
 
+    @Test func `K-08 a cluster that is away when a log ends is waited for, and one that stays away is told`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(terminated(0), phase: "Succeeded"))
+        cluster.setLog("2026-11-21T12:00:00.1Z hello\n2026-11-21T12:00:00.1Z MARK\n")
+        for _ in 0..<30 { cluster.fail("log", with: .unreachable) }
+        guard case .ended = await follower(endMark: "MARK", { $0.logPatience = .milliseconds(40) }).follow() else {
+            return #expect(Bool(false))
+        }
+        #expect(seen.output == "hello\n")
+        for _ in 0..<3000 { cluster.fail("log", with: .unreachable) }
+        let end = await follower(endMark: "MARK") {
+            $0.logPatience = .milliseconds(40)
+            $0.silenceLimit = .milliseconds(200)
+        }.follow()
+        guard case .failed(.incompleteLog, let reason, _) = end else { return #expect(Bool(false)) }
+        #expect(reason.contains("scripted unreachable"))
+    }
+
     @Test func `a command has not finished when the end of its log cannot be had`() async {
         cluster.setJob("j", job())
         cluster.setPod("j-1", pod(terminated(0), phase: "Succeeded"))
@@ -224,6 +242,24 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         #expect(reason.contains("no such image"))
         #expect(seen.notes.contains("ErrImagePull"))
         #expect(cluster.requests.contains { $0.hasPrefix("delete") })
+    }
+
+    @Test func `a warning that something else came after is not what a pod waits for`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(#"{"waiting":{"reason":"ContainerCreating"}}"#, phase: "Pending"))
+        let time = "2026-11-21T12:00:00Z"
+        cluster.setEvents(
+            #"{"type":"Normal","reason":"Pulling","lastTimestamp":"\#(time)"}"#,
+            #"{"type":"Warning","reason":"FailedScheduling","lastTimestamp":"\#(time)"}"#)
+        async let end = follower {
+            $0.pendingTimeout = .milliseconds(50)
+            $0.eventPause = .milliseconds(1)
+        }.follow()
+        await until { cluster.requests.count { $0.contains("/events?") } == 10 }
+        cluster.setEvents(#"{"type":"Warning","reason":"FailedMount","message":"m","lastTimestamp":"\#(time)"}"#)
+        guard case .failed(.launch, let reason, nil) = await end else { return #expect(Bool(false)) }
+        #expect(reason.contains("FailedMount: m"))
+        #expect(!seen.notes.contains("FailedScheduling"))
     }
 
     @Test func `stopping deletes job and pods, over a cluster that is unwell`() async {

@@ -15,6 +15,7 @@ final class ScriptedCluster: ClusterAPI {
         var nextWatcher = 0
         var log: [UInt8] = []
         var earlierLogs: [String] = []
+        var events: [JSONValue] = []
         var keepsThenFails = false
     }
 
@@ -30,6 +31,11 @@ final class ScriptedCluster: ClusterAPI {
 
     /// The next creation is done, and its answer lost.
     func loseNextAnswer() { state.withLock { $0.keepsThenFails = true } }
+
+    /// What is told about everything, each as `{"type": …, "reason": …, "lastTimestamp": …}`.
+    func setEvents(_ events: String...) {
+        state.withLock { $0.events = events.compactMap { try? JSONReader.read(Array($0.utf8).span) } }
+    }
 
     func setLog(_ text: String) { state.withLock { $0.log = Array(text.utf8) } }
 
@@ -95,7 +101,7 @@ final class ScriptedCluster: ClusterAPI {
     func get(_ path: String) async throws -> JSONValue {
         try note("get", path)
         return try state.withLock { state in
-            if path.contains("/events?") { return Self.list([]) }
+            if path.contains("/events?") { return Self.list(state.events) }
             if path.contains("/pods?") { return Self.list(Array(state.pods.values)) }
             if path.contains("/jobs?") { return Self.list(Array(state.jobs.values)) }
             guard let job = state.jobs[String(path.split(separator: "/").last ?? "")] else {
