@@ -165,6 +165,15 @@ def searches(experiment):
     return requests
 
 
+def searches_and_metrics(experiment):
+    """A search and a write in turn: no search finds the store as the one before left it."""
+    def requests(server):
+        for search, metric in zip(searches(experiment)(server), metrics(server)):
+            yield search
+            yield metric
+    return requests
+
+
 def histories(run_id):
     def requests(server):
         while True:
@@ -362,6 +371,7 @@ def measure(programs, folder, parts, seconds):
                     rates(server, "get run", one_run(run_id), None)
                 rates(server, f"search over {runs:,} runs", searches(experiment), ("ratio", 50))
                 if part == "reads":
+                    rates(server, f"search over {runs:,} runs and log-metric, in turn", searches_and_metrics(experiment), None)
                     rates(server, "history of 100,000 points", histories(run_id), ("ratio", 50))
                     table.add("memory after reads", "MiB", name, server.memory())
             os.remove(os.path.join(folder, name, f"{runs}.db"))

@@ -8,7 +8,9 @@ extension SQLiteStore {
         if let maxResults = query.maxResults { try Validation.maxResults(maxResults, limit: Int(Int32.max) - 1) }
         return try await read { connection in
             let points = try connection.points(runID: query.runID, key: query.key)
-            guard let maxResults = query.maxResults else { return Page(Array(points.dropFirst(offset))) }
+            guard let maxResults = query.maxResults else {
+                return Page(offset == 0 ? points : Array(points.dropFirst(offset)))
+            }
             return page(Array(points.dropFirst(offset).prefix(maxResults + 1)), of: maxResults, offset: offset) { $0 }
         }
     }

@@ -380,6 +380,34 @@ import Testing
         #expect(!log.contains("/health"))
     }
 
+    @Test func `a long history is sent in chunks, and the log says how much that was`() async throws {
+        let server = try await RunningServer.start(program)
+        let run = try await server.createRun()
+        let points = (0..<1000).map { #"{"key":"m","value":0.\#($0),"timestamp":\#($0),"step":\#($0)}"# }
+        _ = try await server.post(
+            "runs/log-batch", #"{"run_id":"\#(run)","metrics":[\#(points.joined(separator: ","))]}"#)
+        let answer = try await server.call("GET", "/api/2.0/mlflow/metrics/get-history?run_id=\(run)&metric_key=m")
+        #expect(answer.status == 200)
+        #expect(answer.text.lowercased().contains("\r\ntransfer-encoding: chunked\r\n"))
+        let end = try #require(answer.text.firstRange(of: "\r\n\r\n")).upperBound
+        var rest = Array(answer.text[end...].utf8)[...]
+        var body: [UInt8] = []
+        while let line = rest.firstIndex(of: UInt8(ascii: "\r")) {
+            let size = try #require(Int(String(decoding: rest[..<line], as: UTF8.self), radix: 16))
+            let chunk = rest.dropFirst(line + 2 - rest.startIndex).prefix(size)
+            #expect(chunk.count == size)
+            if size == 0 { break }
+            body += chunk
+            rest = rest.dropFirst(line + 2 - rest.startIndex + size + 2)
+        }
+        let text = String(decoding: body, as: UTF8.self)
+        #expect(text.hasPrefix(#"{"metrics":[{"key":"m","value":0.0,"timestamp":0,"step":0},"#))
+        #expect(text.hasSuffix(#"{"key":"m","value":0.999,"timestamp":999,"step":999}]}"#))
+        let log = try await server.end().messages
+        let line = log.split(separator: "\n").first { $0.contains("route=/api/2.0/mlflow/metrics/get-history ") }
+        #expect(line?.contains("out=\(body.count) ") == true, "\(line ?? "")")
+    }
+
     @Test func `the log as JSON is one object a line, from the first line to the last`() async throws {
         let running = try await program.start(["server", "--port", "0", "--log-format", "json", "--dev"])
         try await running.waits(for: #""message":"serving""#)

@@ -2,6 +2,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Synchronization
 
 /// Watches requests from the moment they are read to the end of their answer: counts them, and writes one line of log for each.
 ///
@@ -29,7 +30,7 @@ struct RequestObserver: Sendable {
                 ? observation.request.method.rawValue : "other",
             route: pattern ?? "none", status: Int(response?.status.code ?? 400), seconds: duration / .seconds(1),
             receivedBytes: observation.request.headers[.contentLength].flatMap { Int64($0) } ?? 0,
-            sentBytes: isComplete ? Int64(response?.body.contentLength ?? 0) : 0)
+            sentBytes: observation.sentBytes(of: response, isComplete: isComplete))
         metrics.end(request)
         let level: Logger.Level = Self.quietRoutes.contains(request.route) ? .debug : .info
         guard logger.logLevel <= level else { return }
@@ -56,6 +57,29 @@ struct Observation: Sendable {
     fileprivate let request: Request
     fileprivate let client: String?
     fileprivate let start: ContinuousClock.Instant
+    /// Of an answer whose length nobody knows beforehand.
+    private let counted = ByteCount()
+
+    fileprivate init(observer: RequestObserver, request: Request, client: String?, start: ContinuousClock.Instant) {
+        self.observer = observer
+        self.request = request
+        self.client = client
+        self.start = start
+    }
+
+    /// The same body; counts it while it is sent, if its length is not known.
+    func counting(_ body: ResponseBody) -> ResponseBody {
+        guard body.contentLength == nil else { return body }
+        return body.map { [counted] piece in
+            counted.add(piece.readableBytes)
+            return piece
+        }
+    }
+
+    fileprivate func sentBytes(of response: Response?, isComplete: Bool) -> Int64 {
+        guard let length = response?.body.contentLength else { return counted.value }
+        return isComplete ? Int64(length) : 0
+    }
 
     /// The answer has been written.
     func end(route: String?, response: Response) {
@@ -66,6 +90,14 @@ struct Observation: Sendable {
     func cutOff(route: String?, response: Response?) {
         observer.end(self, route: route, response: response, isComplete: false)
     }
+}
+
+private final class ByteCount: Sendable {
+    private let count = Atomic<Int64>(0)
+
+    var value: Int64 { count.load(ordering: .relaxed) }
+
+    func add(_ more: Int) { count.add(Int64(more), ordering: .relaxed) }
 }
 
 /// What is known of a request that has been answered.

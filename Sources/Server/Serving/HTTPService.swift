@@ -36,6 +36,7 @@ struct HTTPService: Sendable {
                         var answer = try await responder.respond(to: request, context: context)
                         isLast = Self.leavesLargeBody(request, refusedBy: answer)
                         if isLast { answer.headers[.connection] = "close" }
+                        if let observation { answer.body = observation.counting(answer.body) }
                         response = answer
                         try await writer.write(response: answer.head, body: answer.body)
                         observation?.end(route: context.endpointPath, response: answer)
