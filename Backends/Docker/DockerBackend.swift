@@ -68,6 +68,10 @@ package struct DockerBackend: Backend {
         }
     }
 
+    package func imageDigest(_ image: String) async throws -> String? {
+        try await client().image(try ImageReference(image))?.id
+    }
+
     package func trackingReach() async throws -> TrackingReach {
         let place = try await place(try client())
         guard place.isThisMachine else {

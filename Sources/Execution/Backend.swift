@@ -13,6 +13,9 @@ package protocol Backend: Sendable {
     /// Whether jobs run in a container image instead of an environment of this machine.
     var runsContainers: Bool { get }
 
+    /// What names the content of an image; nil when that is not known here without fetching it.
+    func imageDigest(_ image: String) async throws -> String?
+
     /// From where jobs of this backend reach the runner's tracking endpoint.
     func trackingReach() async throws -> TrackingReach
 
@@ -36,6 +39,7 @@ package protocol Backend: Sendable {
 
 extension Backend {
     package var runsContainers: Bool { false }
+    package func imageDigest(_ image: String) async throws -> String? { nil }
     package func trackingReach() async throws -> TrackingReach { .thisMachine }
     package func check(_ job: ProspectiveJob) async throws {}
 

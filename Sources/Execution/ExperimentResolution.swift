@@ -26,6 +26,18 @@ extension ExperimentChoice {
         }
     }
 
+    /// The same without creating anything; nil when there is no such experiment.
+    package func existing(in environment: [String: String], store: any TrackingStore) async throws -> String? {
+        var name: String?
+        if case .name(let given) = self { name = given }
+        if case .unspecified = self, let given = environment["MLFLOW_EXPERIMENT_NAME"], !given.isEmpty { name = given }
+        if let name {
+            let found = try await store.findExperiment(named: name)
+            return found?.lifecycleStage == .active ? found?.experimentID : nil
+        }
+        return try await resolved(in: environment, store: store).id
+    }
+
     private static func inherited(
         _ environment: [String: String], _ store: any TrackingStore
     ) async throws -> ResolvedExperiment {

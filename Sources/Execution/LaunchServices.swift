@@ -14,6 +14,12 @@ package struct LaunchServices: Sendable {
     package var checkoutSources: CheckoutSources
     /// What version control knows of a local project's folder; nil when it lies in no repository.
     package var sourceState: @Sendable (FilePath) async -> SourceState?
+    /// Which files of a folder are code; nil when it lies in no repository.
+    ///
+    /// Files of the ignored names are none unless they are under version control, and the excluded paths never are.
+    package var folderCode:
+        @Sendable (_ folder: FilePath, _ ignoredNames: Set<String>, _ excludedPaths: Set<String>) async throws ->
+            FolderCode? = { _, _, _ in nil }
     /// Downloads what a URI names into a folder and returns where it lies.
     package var download: @Sendable (_ uri: String, _ folder: FilePath) async throws -> FilePath
     /// Who runs the runs, so that others can tell when it has died.

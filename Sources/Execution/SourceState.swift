@@ -1,5 +1,18 @@
 package import SystemPackage
 
+/// What version control knows of the code in a folder.
+package struct FolderCode: Sendable, Hashable {
+    /// What names the whole folder, when it is exactly as its commit says.
+    package var tree: String?
+    /// The files that version control has or would take in, with the id of their content where that is known.
+    package var files: [String: String?]
+
+    package init(tree: String?, files: [String: String?]) {
+        self.tree = tree
+        self.files = files
+    }
+}
+
 /// What version control knows of a folder that a project is run from in place.
 package struct SourceState: Sendable, Hashable {
     /// The top folder of the work tree.

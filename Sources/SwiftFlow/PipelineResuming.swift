@@ -42,6 +42,15 @@ extension StandardServices {
                 reading: try await runArtifacts.read(LaunchRecord.path, of: run.info, limit: 1 << 20))
             recorded = try await runArtifacts.read("pipeline/pipeline.yaml", of: run.info, limit: 16 << 20)
         } catch {
+            // A runner that died before it had said what it would run has started nothing: its run is not left RUNNING.
+            let now = currentTimeMilliseconds()
+            if !run.info.status.isTerminal, (try? PipelineRun.checkResumable(run, at: now)) != nil {
+                let journal = try await Journal(of: run.info, in: store.get())
+                if journal.nodes.isEmpty {
+                    try await endAbandonedPipeline(
+                        run, "its runner died before anything was started", in: store.get(), at: now)
+                }
+            }
             throw InvalidInput(
                 "what the pipeline's run \(run.info.runID) was started with cannot be read: \(error)",
                 remedy: "run the pipeline anew")

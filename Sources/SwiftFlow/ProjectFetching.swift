@@ -51,6 +51,15 @@ final class ProjectFetching: Sendable {
         return Projects.GitCheckout(folder: fetched.directory, commit: fetched.commit, branch: fetched.branch)
     }
 
+    func folderCode(
+        _ folder: FilePath, _ ignoredNames: Set<String>, _ excludedPaths: Set<String>
+    ) async throws -> FolderCode? {
+        let code = try await gitCode(
+            of: folder, ignoredNames: ignoredNames, excludedPaths: excludedPaths, starter: starter,
+            environment: environment)
+        return code.map { FolderCode(tree: $0.tree, files: $0.files) }
+    }
+
     func sourceState(of folder: FilePath) async -> SourceState? {
         let (source, warnings) = await gitSource(of: folder, starter: starter, environment: environment)
         warnings.forEach { observe(.warning($0)) }

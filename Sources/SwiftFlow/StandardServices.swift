@@ -63,28 +63,29 @@ package final class StandardServices: Sendable {
         let projects = ProjectFetching(
             starter: starter, environment: environment, workingDirectory: workingDirectory,
             http: http, observe: observe)
-        return Launcher(
-            services: LaunchServices(
-                starter: starter, store: { try await store.get() },
-                backends: BackendRegistry([
-                    "local": { _ in LocalBackend(starter: starter) },
-                    "docker": { [environment, workingDirectory] configuration in
-                        try DockerBackend(
-                            configuration, environment: environment, workingDirectory: workingDirectory,
-                            starter: starter)
-                    },
-                    "kubernetes": { [kubernetes, environment, workingDirectory] configuration in
-                        try KubernetesBackend(
-                            configuration, clusters: kubernetes, environment: environment,
-                            workingDirectory: workingDirectory)
-                    },
-                ]),
-                childTracking: childTracking, checkoutSources: projects.sources,
-                sourceState: { await projects.sourceState(of: $0) },
-                download: { uri, folder in try await artifacts.download(uri, into: folder) }, runner: .current,
-                artifactFolder: { localFolder(ofArtifactURI: $0.artifactURI) },
-                logFolder: { try logs.folder(of: $0) }, keepLog: { try await logs.keep($0, of: $1) },
-                receiveOutput: receiveOutput, observe: observe))
+        var launchServices = LaunchServices(
+            starter: starter, store: { try await store.get() },
+            backends: BackendRegistry([
+                "local": { _ in LocalBackend(starter: starter) },
+                "docker": { [environment, workingDirectory] configuration in
+                    try DockerBackend(
+                        configuration, environment: environment, workingDirectory: workingDirectory,
+                        starter: starter)
+                },
+                "kubernetes": { [kubernetes, environment, workingDirectory] configuration in
+                    try KubernetesBackend(
+                        configuration, clusters: kubernetes, environment: environment,
+                        workingDirectory: workingDirectory)
+                },
+            ]),
+            childTracking: childTracking, checkoutSources: projects.sources,
+            sourceState: { await projects.sourceState(of: $0) },
+            download: { uri, folder in try await artifacts.download(uri, into: folder) }, runner: .current,
+            artifactFolder: { localFolder(ofArtifactURI: $0.artifactURI) },
+            logFolder: { try logs.folder(of: $0) }, keepLog: { try await logs.keep($0, of: $1) },
+            receiveOutput: receiveOutput, observe: observe)
+        launchServices.folderCode = { try await projects.folderCode($0, $1, $2) }
+        return Launcher(services: launchServices)
     }
 
     /// Starts loading what every run needs while the caller still reads the project.

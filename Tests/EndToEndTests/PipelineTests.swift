@@ -198,6 +198,44 @@ import Tracking
         #expect(try await states().0["first"] == false)
     }
 
+    @Test func `a plan asks the store: exit code 3 only when anything would run, and what git ignores is no code`()
+        async throws
+    {
+        try program.write("work/.gitignore", "*.log\n")
+        try program.write("work/input.txt", "one\n")
+        try program.write(
+            "work/pipeline.yaml",
+            """
+            name: asked
+            cache: true
+            steps:
+              copy:
+                command: 'cat input.txt > {out}'
+                params: {out: "${{ outputs.text }}"}
+                outputs: {text: text.txt}
+            """)
+        let git = try GitFixture()
+        for arguments in [["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]] {
+            try await git.git(arguments, in: program.path.appending("work"))
+        }
+        func plan() async throws -> (Int32?, String) {
+            let result = try await program.run("plan", "work/pipeline.yaml", "--check")
+            return (result.exitCode, result.output)
+        }
+        #expect(try await plan().0 == 3)
+        #expect(fileStatus(program.path.appending("mlflow.db")) == nil)
+        #expect(try await program.run("run", "work/pipeline.yaml").exitCode == 0)
+        let known = try await plan()
+        #expect(known.0 == 0, "\(known.1)")
+        #expect(known.1.contains("reuse  run "))
+        try program.write("work/noise.log", "noise\n")
+        #expect(try await plan().0 == 0)
+        try program.write("work/input.txt", "two\n")
+        let changed = try await plan()
+        #expect(changed.0 == 3)
+        #expect(changed.1.contains("code: input.txt changed\n"), "\(changed.1)")
+    }
+
     @Test func `W-12: two runners never have one pipeline; a cancelled one can be resumed`() async throws {
         try program.write(
             "pipeline.yaml",

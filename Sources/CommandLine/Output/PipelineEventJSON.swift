@@ -85,6 +85,7 @@ func nodeMembers(_ node: NodeStatus) -> [JSONObject.Member] {
     add("start_time", node.startTime.map { .integer($0) })
     add("end_time", node.endTime.map { .integer($0) })
     add("due_at", node.dueAt.map { .integer($0) })
+    add("queue_seconds", node.queueMilliseconds.map { .double(Double($0) / 1000) })
     add("cpu_seconds", node.processorSeconds.map { .double($0) })
     add("peak_memory_bytes", node.peakMemory.map { .integer($0) })
     if let metric = node.metric {

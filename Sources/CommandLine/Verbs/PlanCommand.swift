@@ -1,8 +1,14 @@
 import ArgumentParser
 import Diagnostics
+import Execution
+import Files
 import Pipelines
+import Processes
+import Scheduling
+import SwiftFlow
+import SystemPackage
 
-struct PlanCommand: ParsableCommand {
+struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show what a pipeline would run or reuse, and why; start nothing.",
         discussion: """
@@ -12,8 +18,15 @@ struct PlanCommand: ParsableCommand {
               swiftflow plan . --check    (exit code 3 if anything would run)
             """)
 
+    @OptionGroup var store: StoreOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var options: PlanOptions
+
+    @Option(name: .customLong("experiment-name"), help: "Whose runs may be reused, where the file names no experiment.")
+    var experimentName: String?
+
+    @Flag(name: .customLong("no-cache"), help: "As a run that uses no earlier results.")
+    var ignoresCache = false
 
     @Argument(help: "A pipeline's file, or the folder of one.", completion: .file(extensions: ["yaml", "yml"]))
     var file = "."
@@ -21,16 +34,59 @@ struct PlanCommand: ParsableCommand {
     @Flag(help: "End with exit code 3 if anything would run.")
     var check = false
 
-    func run() throws {
+    func run() async throws {
         let file = try PipelineFile.find(file)
         let made = file.plan(try options.request())
         file.show(made.findings)
         guard let plan = made.plan else { throw ExitStatus(code: 2) }
-        let forecast = PlanForecast(plan)
+        let forecast = await forecast(of: plan, file)
         switch output.format {
         case .json: Output.write(forecast.json)
         case .table: Output.write(PipelinePlanReport(forecast).text)
         }
         if check, forecast.hasWork { throw ExitStatus(code: 3) }
+    }
+
+    /// What will happen, as far as the store tells.
+    private func forecast(of plan: Plan, _ file: PipelineFile) async -> PlanForecast {
+        do {
+            guard let rehearsal = try await rehearsal(of: file) else {
+                return PlanForecast(plan, lookUp: { _, _ in .init(.run, "it has not been run before") })
+            }
+            return PlanForecast(
+                plan, findings: rehearsal.findings, duration: { rehearsal.durations[$0.name] })
+        } catch {
+            // What keeps it from running now is said, and the plan is shown as far as it is known.
+            for finding in (error as? any ExplainedError)?.diagnostics ?? [Diagnostic(.warning, "\(error)")] {
+                var warning = finding
+                warning.severity = .warning
+                Messages.show(warning)
+            }
+            return PlanForecast(plan)
+        }
+    }
+
+    /// What the store says; nil when nothing has been recorded there.
+    private func rehearsal(of file: PipelineFile) async throws -> PlanRehearsal? {
+        let environment = processEnvironment()
+        let services = try StandardServices(
+            trackingURI: store.trackingURI, environment: environment, workingDirectory: currentDirectory())
+        var request = RunRequest(
+            uri: file.path.removingLastComponent().string, environment: environment,
+            workingDirectory: currentDirectory())
+        if let experimentName { request.experiment = .name(experimentName) }
+        let launcher = services.launcher(receiveOutput: { _, _ in }, observe: { _ in })
+        do {
+            let source = PipelineSource(file: file.path, loaded: try await launcher.load(request))
+            var prepared = try services.prepare(
+                source, request: request, planRequest: try options.request(), report: { _ in })
+            prepared.options.usesCache = !ignoresCache
+            let rehearsal = try await services.rehearse(prepared, launcher: launcher)
+            await services.close()
+            return rehearsal
+        } catch {
+            await services.close()
+            throw error
+        }
     }
 }

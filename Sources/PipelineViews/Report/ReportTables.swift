@@ -152,7 +152,7 @@ struct ReportTables {
             page.text(origin, limit: 8)
             page.markup("</code> ")
         }
-        if let cause = run?.data.tag("swiftflow.cache_reason") { page.text(cause, limit: 300) }
+        if let cause = run?.data.tag(NodeTag.cacheReason) { page.text(cause, limit: 300) }
         if let reason { page.text(reason, limit: 600) }
         let earlier = attempts.dropLast().filter { $0.info.status != .finished }
         if run?.data.tag(NodeTag.group) == nil {

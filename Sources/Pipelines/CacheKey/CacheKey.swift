@@ -110,7 +110,8 @@ extension CacheInputs {
         }
         switch code {
         case .gitTree(_, let files): parts[.code] = files.mapValues { shortDigest("g" + $0) }
-        case .files(_, let files): parts[.code] = files.mapValues { shortDigest("d" + $0) }
+        // A file may go by the name git has for its content, as all of a clean folder do: `g` is no digit of a digest.
+        case .files(_, let files): parts[.code] = files.mapValues { shortDigest($0.hasPrefix("g") ? $0 : "d" + $0) }
         }
         parts[.params] = params.mapValues { param in
             switch param.binding {

@@ -37,10 +37,11 @@ package struct PlanForecast: Sendable {
     package let isTimeKnown: Bool
 
     /// - Parameters:
+    ///   - findings: what the store says about all nodes of a step, by the step's index.
     ///   - lookUp: what the store says about a node whose step may be reused; nil for nothing.
     ///   - duration: how long a step took when it last succeeded.
     package init(
-        _ plan: Plan, duration: (PlannedStep) -> Duration? = { _ in nil },
+        _ plan: Plan, findings known: [Int: [Finding]] = [:], duration: (PlannedStep) -> Duration? = { _ in nil },
         lookUp: (PlannedStep, PlanNode) -> Finding? = { _, _ in nil }
     ) {
         self.plan = plan
@@ -49,10 +50,16 @@ package struct PlanForecast: Sendable {
         for step in plan.steps {
             let nodes = plan.nodes(of: step)
             let findings =
-                nodes.isEmpty ? [Self.decision(step, nil, lookUp)] : nodes.map { Self.decision(step, $0, lookUp) }
+                if let given = known[step.index], step.isIncluded, !given.isEmpty {
+                    given
+                } else if nodes.isEmpty {
+                    [Self.decision(step, nil, lookUp)]
+                } else {
+                    nodes.map { Self.decision(step, $0, lookUp) }
+                }
             for finding in findings {
                 if finding.decision == .run { running.insert(step.index) }
-                let count = step.fanOut.isDynamic ? nil : 1
+                let count = step.fanOut.isDynamic && known[step.index] == nil ? nil : 1
                 if let last = rows.last, last.step == step.name,
                     last.decision == finding.decision, last.reason == finding.reason
                 {

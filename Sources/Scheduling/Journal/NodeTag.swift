@@ -37,6 +37,8 @@ package enum NodeTag {
     package static let cacheKey = "swiftflow.cache_key"
     /// The nine digests the key was made of.
     package static let cacheFields = "swiftflow.cache_fields"
+    /// Why the step ran though it may be reused.
+    package static let cacheReason = "swiftflow.cache_reason"
     /// The run whose results were taken over.
     package static let cachedFrom = "swiftflow.cached_from"
     /// On the run of an attempt that had succeeded, and is done again because somebody wanted it.

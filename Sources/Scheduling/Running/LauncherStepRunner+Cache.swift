@@ -28,7 +28,8 @@ extension LauncherStepRunner {
         case .pipeline, .register, .search: return nil
         }
         let code = try await codeDigests.digest(
-            of: loaded.checkout.root, patterns: cache.code, excluding: attempt.writtenFiles, cache: digests)
+            of: loaded.checkout.root, patterns: cache.code, excluding: attempt.writtenFiles, cache: digests,
+            asking: services.folderCode)
         var inputs = CacheInputs(
             action: action, code: code, environment: try await environment(of: attempt, loaded))
         for param in resolved.params where !cache.ignore.contains(param.name) {
@@ -60,9 +61,9 @@ extension LauncherStepRunner {
 
     private func environment(of attempt: StepAttempt, _ loaded: LoadedProject) async throws -> CacheInputs.Environment {
         if case .docker(let docker) = loaded.project.environment {
-            return .container(image: attempt.resolved.image ?? docker.image ?? "built here", digest: nil)
+            return await container(attempt.resolved.image ?? docker.image, attempt)
         }
-        if let image = attempt.resolved.image { return .container(image: image, digest: nil) }
+        if let image = attempt.resolved.image { return await container(image, attempt) }
         let manager = attempt.resolved.environmentManager ?? options.environmentManager
         let file: RelativePath
         switch loaded.project.environment {
@@ -77,6 +78,14 @@ extension LauncherStepRunner {
             if fileStatus(path)?.kind == .file { parts[name] = try digests.digest(ofFile: path).hex }
         }
         return CacheInputs.Environment(manager: manager ?? "as the project says", parts: parts)
+    }
+
+    /// An image by its content where that is known; by its name alone it may have become another one.
+    private func container(_ image: String?, _ attempt: StepAttempt) async -> CacheInputs.Environment {
+        guard let image else { return .container(image: "built here", digest: nil) }
+        let name = attempt.resolved.backend == "local" ? "docker" : attempt.resolved.backend
+        let backend = try? services.backends.backend(named: name, configuration: BackendConfiguration())
+        return .container(image: image, digest: try? await backend?.imageDigest(image))
     }
 
     private func localEnvironment() async -> CacheInputs.Environment {
@@ -116,23 +125,38 @@ final class CodeDigests: Sendable {
     private struct Key: Hashable {
         var root: FilePath
         var patterns: [String]?
+        var excluded: Set<String>
     }
 
     private let known = Mutex<[Key: Task<CacheInputs.Code, any Error>]>([:])
     private let version = Mutex<Task<String, Never>?>(nil)
 
     func digest(
-        of root: FilePath, patterns: [String]?, excluding excluded: Set<String>, cache: DigestCache
+        of root: FilePath, patterns: [String]?, excluding excluded: Set<String>, cache: DigestCache,
+        asking folderCode:
+            @escaping @Sendable (FilePath, Set<String>, Set<String>) async throws -> FolderCode? = { _, _, _ in nil }
     ) async throws -> CacheInputs.Code {
-        let key = Key(root: root, patterns: patterns)
+        let key = Key(root: root, patterns: patterns, excluded: excluded)
         let task = known.withLock { known in
             if let task = known[key] { return task }
             // Shared by all steps of the project.
             let task = Task { () throws -> CacheInputs.Code in
-                let tree = try Self.selection(patterns).digest(of: root, excluding: excluded, cache: cache)
-                return .files(
-                    digest: tree.digest.hex,
-                    files: Dictionary(tree.entries.map { ($0.path, $0.digest.hex) }) { first, _ in first })
+                var selection = try Self.selection(patterns)
+                var known: [String: String] = [:]
+                // What git ignores is no code, unless the file says otherwise.
+                if patterns == nil, let code = try await folderCode(root, CodeSelection.neverCode, excluded) {
+                    if let tree = code.tree {
+                        return .gitTree(tree, files: code.files.compactMapValues { $0 })
+                    }
+                    selection = .listed(code.files.keys.sorted().map { FilePath($0) })
+                    known = code.files.compactMapValues { $0 }
+                }
+                let tree = try selection.digest(of: root, excluding: excluded, cache: cache)
+                // By git's names where it has them, so that a folder that is clean and one that is not can be compared file by file.
+                let files = tree.entries.map { entry in
+                    (entry.path, known[entry.path].map { "g" + $0 } ?? entry.digest.hex)
+                }
+                return .files(digest: tree.digest.hex, files: Dictionary(files) { first, _ in first })
             }
             known[key] = task
             return task

@@ -13,6 +13,8 @@ extension PipelineRun {
         }
         let control = StepControl()
         records[node].control = control
+        records[node].processorSeconds = nil
+        records[node].peakMemory = nil
         records[node].run = nil
         let adopted = records[node].adopted
         records[node].adopted = nil
@@ -77,6 +79,7 @@ extension PipelineRun {
         tags += resolved.tags.map { Tag($0.name, $0.value) }
         if let key = record.cacheKey {
             tags += [Tag(NodeTag.cacheKey, key.hex), Tag(NodeTag.cacheFields, key.record.text())]
+            if let reason = record.cacheReason { tags.append(Tag(NodeTag.cacheReason, String(reason.prefix(1000)))) }
         }
         if let description = resolved.description { tags.append(Tag(WellKnownTag.note, description)) }
         var attempt = StepAttempt(

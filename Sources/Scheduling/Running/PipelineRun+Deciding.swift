@@ -177,34 +177,40 @@ extension PipelineRun {
 
     private func choose(_ step: PlannedStep, _ selection: Selection) async -> NodeFailure? {
         guard let nodes = outcomes[step.name]?.nodes else { return nil }
-        var candidates: [(place: Int, value: Double)] = []
-        for (place, node) in nodes.enumerated() where node.state.isSuccess {
-            guard let run = node.run else { continue }
-            var values = [node.data.metric(selection.metric)?.value].compactMap { $0 }
-            if selection.over == .best {
-                let history = try? await services.store.metricHistory(
-                    MetricHistoryQuery(runID: run.runID, key: selection.metric))
-                values = history?.elements.map(\.value) ?? values
-            }
-            // The store keeps infinities as the largest numbers there are.
-            let finite = values.filter { $0.isFinite && abs($0) < Double.greatestFiniteMagnitude }
-            guard let value = selection.goal == .min ? finite.min() : finite.max() else { continue }
-            candidates.append((place, value))
-        }
-        let sorted = candidates.sorted { left, right in
-            if left.value != right.value {
-                return selection.goal == .min ? left.value < right.value : left.value > right.value
-            }
-            return left.place < right.place
-        }
-        guard !sorted.isEmpty else {
+        let best = await bestCells(nodes, by: selection, in: services.store)
+        guard !best.isEmpty else {
             return NodeFailure(
                 .noCandidate,
                 "no finished cell of '\(step.name)' has the metric '\(selection.metric)' as a finite number")
         }
-        outcomes[step.name]?.top = sorted.prefix(max(1, selection.top)).map(\.place)
+        outcomes[step.name]?.top = best
         return nil
     }
+}
+
+/// The places of the best cells, the best first: finished ones that have the metric as a finite number; of equal ones the earlier.
+func bestCells(_ nodes: [NodeOutcome], by selection: Selection, in store: any TrackingStore) async -> [Int] {
+    var candidates: [(place: Int, value: Double)] = []
+    for (place, node) in nodes.enumerated() where node.state.isSuccess {
+        guard let run = node.run else { continue }
+        var values = [node.data.metric(selection.metric)?.value].compactMap { $0 }
+        if selection.over == .best {
+            let id = node.outputRunID ?? run.runID
+            let history = try? await store.metricHistory(MetricHistoryQuery(runID: id, key: selection.metric))
+            values = history?.elements.map(\.value) ?? values
+        }
+        // The store keeps infinities as the largest numbers there are.
+        let finite = values.filter { $0.isFinite && abs($0) < Double.greatestFiniteMagnitude }
+        guard let value = selection.goal == .min ? finite.min() : finite.max() else { continue }
+        candidates.append((place, value))
+    }
+    let sorted = candidates.sorted { left, right in
+        if left.value != right.value {
+            return selection.goal == .min ? left.value < right.value : left.value > right.value
+        }
+        return left.place < right.place
+    }
+    return sorted.prefix(max(1, selection.top)).map(\.place)
 }
 
 /// What went wrong, on one line.

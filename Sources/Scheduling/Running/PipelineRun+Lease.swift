@@ -16,6 +16,7 @@ extension PipelineRun {
                 await clock.sleep(until: clock.now() + Self.watchInterval)
                 guard !Task.isCancelled else { return }
                 await self.watch(&last)
+                await self.observeUsage()
             }
         }
     }

@@ -23,7 +23,7 @@ extension PipelineRun {
             await record("the end of '\(group.info.runName)'") { try await store.updateRun(update) }
         }
         for (id, node) in journal.nodes {
-            guard let last = node.attempts.last, !last.run.info.status.isTerminal,
+            guard let last = node.attempts.last, !last.run.info.status.isTerminal, !last.isPipeline,
                 !takenOver.contains(last.run.info.runID)
             else { continue }
             if last.isPipeline { await end(last.run) } else { await stop(last, of: id) }

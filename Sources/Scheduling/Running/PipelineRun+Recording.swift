@@ -60,7 +60,8 @@ extension PipelineRun {
             try await recordDefinition(plan, options, of: run, services)
             return PipelineRun(
                 plan: plan, info: run, options: options, services: services, journal: Journal(), epoch: 1,
-                workFolder: try makeWorkFolder(of: run, services))
+                workFolder: try makeWorkFolder(of: run, services),
+                durations: await knownDurations(of: plan, run, services))
         } catch {
             // Nothing has been started; a run that was begun is ended.
             _ = try? await store.updateRun(

@@ -213,14 +213,8 @@ extension PipelineRun {
     }
 
     private func findResults(of step: PlannedStep) async throws -> Bool {
-        for journal in try await earlierJournals() {
-            let nodes = journal.nodes.filter { id, node in
-                node.success != nil && (id == step.name || id.hasPrefix(step.name + "["))
-            }
-            let wanted = Array(plan.nodes(of: step))
-            let ids = wanted.isEmpty ? nodes.keys.sorted() : wanted.map(\.id)
-            guard !ids.isEmpty, ids.allSatisfy({ nodes[$0] != nil }) else { continue }
-            let outcome = StepOutcome(of: step, ids, wanted, in: journal)
+        for journal in try await earlierRuns() {
+            guard let outcome = StepOutcome(reusing: step, of: plan, in: journal) else { continue }
             outcomes[step.name] = outcome
             for node in outcome.nodes {
                 guard let run = node.run else { continue }
@@ -232,22 +226,10 @@ extension PipelineRun {
     }
 
     /// What earlier runs of this pipeline did, the newest first.
-    private func earlierJournals() async throws -> [Journal] {
+    private func earlierRuns() async throws -> [Journal] {
         if let known = earlier { return known }
-        var runs: [Run] = []
-        if let using = plan.request.part.using {
-            let run = try await services.store.run(id: using)
-            guard run.data.tag(NodeTag.pipeline) != nil else { throw ResumeRefused(isNoPipeline: using) }
-            runs = [run]
-        } else if !plan.name.contains("'") {
-            runs = try await services.store.searchRuns(
-                RunSearch(
-                    experimentIDs: [info.experimentID], filter: "tags.\"\(NodeTag.pipeline)\" = '\(plan.name)'",
-                    orderBy: ["attributes.start_time DESC"], maxResults: 10)
-            ).elements.filter { $0.info.runID != info.runID }
-        }
-        var journals: [Journal] = []
-        for run in runs { journals.append(try await Journal(of: run.info, in: services.store)) }
+        let journals = try await earlierJournals(
+            of: plan, experimentID: info.experimentID, in: services.store, but: info.runID)
         earlier = journals
         return journals
     }

@@ -30,6 +30,8 @@ package actor PipelineRun {
         var processorSeconds: Double?
         var peakMemory: Int64?
         var cacheKey: CacheKey?
+        /// Why no earlier result was taken over.
+        var cacheReason: String?
         /// The live attempt of a dead runner, on a backend whose jobs outlive it; of a nested pipeline its run.
         var adopted: Run?
         /// What it uses while it runs, by name.
@@ -102,7 +104,7 @@ package actor PipelineRun {
 
     init(
         plan: Plan, info: RunInfo, options: PipelineOptions, services: PipelineServices, journal: Journal,
-        epoch: Int, workFolder: FilePath, displaced: ProcessIdentity? = nil
+        epoch: Int, workFolder: FilePath, displaced: ProcessIdentity? = nil, durations: [String: Int64] = [:]
     ) {
         self.displaced = displaced
         self.plan = plan
@@ -121,17 +123,17 @@ package actor PipelineRun {
             for use in output.value.references { asked.formUnion(use.reference.stepWithData) }
         }
         askedSteps = asked
-        writtenFiles = Set(
-            plan.steps.flatMap(\.step.outputs).compactMap { output in
-                guard case .string(let path)? = output.value.literal, path.hasPrefix("./") else { return nil }
-                return String(path.dropFirst(2))
-            })
+        writtenFiles = plan.writtenFiles
         var limits = localLimits(plan.limits, parallel: options.parallel)
         // What there is not around it, there is not in it.
         limits.merge(options.enclosing?.limits ?? [:]) { min($0, $1) }
         let reservesDevices = options.enclosing?.reserved.contains(ResourcePool.gpu) == true
         machine = StateMachine(
-            steps: plan.steps.map { StepShape($0, parallel: limits[ResourcePool.parallel]) },
+            steps: plan.steps.map { step in
+                var shape = StepShape(step, parallel: limits[ResourcePool.parallel])
+                if let known = durations[step.name] { shape.expectedDuration = Double(known) }
+                return shape
+            },
             pool: ResourcePool(limits: limits, devices: reservesDevices ? options.enclosing?.devices : nil),
             onError: OnError(plan.pipeline.onError), seed: info.runID,
             timeout: plan.pipeline.concurrency == .allow ? plan.timeout?.milliseconds : nil,

@@ -103,9 +103,9 @@ final class DriverHarness: Sendable {
         return (options, services)
     }
 
-    func start(_ life: Life = Life()) async throws -> PipelineRun {
+    func start(_ life: Life = Life(), plan other: Plan? = nil) async throws -> PipelineRun {
         let (options, services) = services(life)
-        return try await PipelineRun.start(plan, options: options, services: services)
+        return try await PipelineRun.start(other ?? plan, options: options, services: services)
     }
 
     func resume(_ runID: String, _ life: Life = Life(), plan other: Plan? = nil) async throws -> PipelineRun {
@@ -113,6 +113,15 @@ final class DriverHarness: Sendable {
         engine.note(recorded: finished.compactMap { $0.data.tag(NodeTag.launch) })
         let (options, services) = services(life)
         return try await PipelineRun.resume(runID, other ?? plan, options: options, services: services)
+    }
+
+    /// What a plan would do now.
+    func rehearse(_ other: Plan? = nil) async throws -> PlanForecast {
+        let (options, services) = services(Life())
+        let plan = other ?? plan
+        let rehearsal = try await PlanRehearsal(plan, options: options, services: services, experimentID: "0")
+        return PlanForecast(
+            plan, findings: rehearsal.findings, duration: { rehearsal.durations[$0.name] })
     }
 
     /// Lets time pass whenever nothing else happens, until `body` is done.

@@ -7,6 +7,7 @@ import Tracking
 /// Reuse by content (§4 of the design): a node whose key a finished run has takes that run's results over.
 extension PipelineRun {
     func askCache(_ node: Int, _ resolved: ResolvedStep, otherwise examination: StateMachine.Examination) async {
+        let lookup = CacheLookup(services: services, experimentID: info.experimentID)
         do {
             let attempt = makeAttempt(node, resolved, devices: [])
             guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
@@ -23,18 +24,19 @@ extension PipelineRun {
             }
             keyOwners[key.hex] = node
             while true {
-                let (hit, live) = try await lookUp(key, resolved)
-                if let hit {
+                let answer = try await lookup.lookUp(key, resolved)
+                if let hit = answer.hit {
                     try await takeOver(hit, by: node, attempt)
                     post(.examined(node, .done(.cached)))
                     return releaseKey(of: node)
                 }
-                guard let live else { break }
+                guard let live = answer.live else { break }
                 services.observe(.note("\(attempt.node): waits for run \(live.prefix(8)), which does the same"))
                 await services.clock.sleep(until: services.clock.now() + 1_000)
                 guard machine.nodes[node].state == .ready else { return releaseKey(of: node) }
             }
-            if let reason = try await missReason(key, node) {
+            if let reason = try await lookup.missReason(key, node: attempt.node) {
+                records[node].cacheReason = reason
                 services.observe(.note("\(attempt.node): runs, because \(reason)"))
             }
             post(.examined(node, examination))
@@ -55,55 +57,6 @@ extension PipelineRun {
         for waiter in keyWaiters.removeValue(forKey: key) ?? [] where machine.nodes[waiter].state == .ready {
             examine(waiter)
         }
-    }
-
-    /// A finished run with that key whose outputs are still there and unaltered, or else one that is being computed elsewhere.
-    private func lookUp(_ key: CacheKey, _ resolved: ResolvedStep) async throws -> (hit: Run?, live: String?) {
-        guard let cache = resolved.cache else { return (nil, nil) }
-        let page = try await services.store.searchRuns(
-            RunSearch(
-                experimentIDs: try await experiments(in: cache.scope),
-                filter: "tags.\"\(NodeTag.cacheKey)\" = '\(key.hex)'", orderBy: ["attributes.start_time DESC"],
-                maxResults: 20))
-        let now = services.clock.now()
-        var live: String?
-        for run in page.elements {
-            switch run.info.status {
-            case .finished:
-                guard run.data.tag(NodeTag.cachedFrom) == nil, run.data.tag(NodeTag.pruned) == nil else { continue }
-                if let ttl = cache.timeToLive?.milliseconds, let end = run.info.endTime,
-                    now.subtractingReportingOverflow(end).partialValue > ttl
-                {
-                    continue
-                }
-                if try await hasOutputs(run, resolved) { return (run, nil) }
-            case .running, .scheduled:
-                let runner = run.data.tag(WellKnownTag.runner).flatMap { ProcessIdentity($0) }
-                if let runner, runner != services.owner, runner.liveness == .running { live = run.info.runID }
-            case .failed, .killed: break
-            }
-        }
-        return (nil, live)
-    }
-
-    private func experiments(in scope: Cache.Scope) async throws -> [String] {
-        guard scope == .store else { return [info.experimentID] }
-        return try await services.store.allExperiments(.activeOnly).map(\.experimentID)
-    }
-
-    private func hasOutputs(_ run: Run, _ resolved: ResolvedStep) async throws -> Bool {
-        let outputs = storedOutputs(run.data.tags)
-        for declared in resolved.outputs {
-            switch outputs[declared.name] {
-            case .text?, .value?, .reference?: continue
-            case .artifact(let path, let digest)?:
-                guard try await services.artifacts.exists(path, of: run.info) else { return false }
-                guard let digest, let now = try? await services.artifacts.digest(path, of: run.info) else { continue }
-                if now != digest { return false }
-            case nil: return false
-            }
-        }
-        return true
     }
 
     /// T4: a run of the node's own that refers to the one it is a copy of.
@@ -145,23 +98,6 @@ extension PipelineRun {
         outcomes[name]?.nodes[place].data = hit.data
         outcomes[name]?.nodes[place].exitCode = 0
         outcomes[name]?.nodes[place].duration = hit.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
-    }
-
-    /// Why the latest run of this node was other work; nil when there was none.
-    private func missReason(_ key: CacheKey, _ node: Int) async throws -> String? {
-        let id = records[node].plan.id
-        guard !id.contains("'") else { return nil }
-        let page = try await services.store.searchRuns(
-            RunSearch(
-                experimentIDs: [info.experimentID],
-                filter: "tags.\"\(NodeTag.node)\" = '\(id)' and attributes.status = 'FINISHED'",
-                orderBy: ["attributes.start_time DESC"], maxResults: 1))
-        guard let text = page.elements.first?.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text)
-        else {
-            return nil
-        }
-        let reason = key.record.explanation(since: earlier)
-        return reason.isEmpty ? "the earlier result is not usable any more" : reason
     }
 }
 

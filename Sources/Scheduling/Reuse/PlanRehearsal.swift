@@ -1,0 +1,174 @@
+import Diagnostics
+import Execution
+package import Pipelines
+import SystemPackage
+import Tracking
+
+/// What the store says a plan would do: every step is looked at as its runner would, and nothing is started or written.
+///
+/// Where a step needs something that has to be computed first, nobody can know more than that.
+package struct PlanRehearsal: Sendable {
+    private let plan: Plan
+    private let options: PipelineOptions
+    private let services: PipelineServices
+    private let lookup: CacheLookup
+    private let experimentID: String
+    private var outcomes: [String: StepOutcome] = [:]
+    /// Steps whose results exist already.
+    private var known: Set<Int> = []
+    private var skipped: Set<Int> = []
+    /// By the index of the step: one for each node.
+    package private(set) var findings: [Int: [PlanForecast.Finding]] = [:]
+    /// How long each step took when it last ran.
+    package private(set) var durations: [String: Duration] = [:]
+
+    /// - Parameter experimentID: where the pipeline's runs are; it exists.
+    package init(
+        _ plan: Plan, options: PipelineOptions, services: PipelineServices, experimentID: String
+    ) async throws {
+        self.plan = plan
+        self.options = options
+        self.services = services
+        self.experimentID = experimentID
+        lookup = CacheLookup(services: services, experimentID: experimentID)
+        for step in plan.steps { outcomes[step.name] = StepOutcome() }
+        let earlier = try await earlierJournals(of: plan, experimentID: experimentID, in: services.store)
+        durations = lastDurations(of: plan, in: earlier).mapValues { .milliseconds($0) }
+        for index in plan.order { try await look(at: plan.steps[index], earlier) }
+    }
+
+    private mutating func look(at step: PlannedStep, _ earlier: [Journal]) async throws {
+        guard step.isIncluded else {
+            for journal in earlier {
+                guard let outcome = StepOutcome(reusing: step, of: plan, in: journal) else { continue }
+                outcomes[step.name] = outcome
+                known.insert(step.index)
+                break
+            }
+            return
+        }
+        if let missing = step.dependencies.first(where: { skipped.contains($0.step) && !$0.isOptional }),
+            step.step.runOn == .success
+        {
+            return skip(step, "'\(plan.steps[missing.step].name)' is skipped")
+        }
+        guard let cells = try cells(of: step), !cells.isEmpty else { return }
+        var wanted: [PlanNode] = []
+        do {
+            wanted = try cells.filter { try plan.isWanted($0, in: scope($0)) }
+        } catch {
+            // Its condition needs what is not there yet.
+            return wait(step)
+        }
+        guard !wanted.isEmpty else { return skip(step, "its condition is false") }
+        guard step.step.cache != nil, !step.isForced, options.usesCache else { return }
+        var found: [PlanForecast.Finding] = []
+        var members: [NodeOutcome] = []
+        for node in cells {
+            guard wanted.contains(node) else {
+                found.append(.init(.omit, "its condition is false"))
+                continue
+            }
+            guard let (finding, outcome) = try await find(node, step) else { return wait(step) }
+            found.append(finding)
+            if let outcome { members.append(outcome) }
+        }
+        findings[step.index] = found
+        guard members.count == wanted.count else { return }
+        var outcome = StepOutcome()
+        outcome.nodes = members
+        outcome.isFanOut = step.fanOut != .none
+        outcome.state = .cached
+        if let selection = step.step.select {
+            outcome.top = await bestCells(members, by: selection, in: services.store)
+        }
+        outcomes[step.name] = outcome
+        known.insert(step.index)
+    }
+
+    private mutating func skip(_ step: PlannedStep, _ reason: String) {
+        skipped.insert(step.index)
+        outcomes[step.name]?.state = .skipped
+        findings[step.index] = [.init(.omit, reason)]
+    }
+
+    /// It runs, unless what it needs turns out to be what it was before.
+    private mutating func wait(_ step: PlannedStep) {
+        let needed = step.dependencies.first { $0.isData && !known.contains($0.step) && !skipped.contains($0.step) }
+        let reason = needed.map { "'\(plan.steps[$0.step].name)' runs before it" } ?? "its values are known only then"
+        findings[step.index] = Array(repeating: .init(.run, reason), count: max(1, step.nodes.count))
+    }
+
+    /// The cells; nil while nobody can know them.
+    private func cells(of step: PlannedStep) throws -> [PlanNode]? {
+        guard step.fanOut.isDynamic else { return Array(plan.nodes(of: step)) }
+        return try? plan.expand(step, in: scope(PlanNode(whole: step)))
+    }
+
+    private func scope(_ node: PlanNode) -> OutcomeScope {
+        var scope = OutcomeScope(steps: outcomes)
+        scope.experimentID = experimentID
+        scope.cell = node.cell
+        scope.secrets = options.secrets
+        scope.facts = ["attempt": .int(1)]
+        for output in plan.steps[node.step].step.outputs { scope.places[output.name] = FilePath("/") }
+        return scope
+    }
+
+    /// What the store has for a node; nil when its values cannot be had yet.
+    private func find(
+        _ node: PlanNode, _ step: PlannedStep
+    ) async throws -> (PlanForecast.Finding, NodeOutcome?)? {
+        let resolved: ResolvedStep
+        do { resolved = try plan.resolve(node, in: scope(node)) } catch { return nil }
+        guard resolved.isCacheable else { return (.init(.run, "never reused"), nil) }
+        var attempt = StepAttempt(
+            node: node.id, step: step, number: 1, resolved: resolved, experimentID: experimentID, parentRunID: "",
+            launchName: "", tags: [], readySince: services.clock.now(), outputFile: FilePath("/"))
+        attempt.writtenFiles = plan.writtenFiles
+        for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
+        guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
+            return (.init(.run, "what it depends on cannot be told"), nil)
+        }
+        let key = CacheKey(inputs)
+        let answer = try await lookup.lookUp(key, resolved)
+        guard let hit = answer.hit else {
+            if let live = answer.live { return (.init(.run, "run \(live.prefix(8)) does the same just now"), nil) }
+            let reason = try await lookup.missReason(key, node: node.id)
+            return (.init(.run, reason ?? "it has not been run before"), nil)
+        }
+        let age = hit.info.endTime.map { services.clock.now() - $0 }
+        let weak = key.isWeak ? "; something remote may have changed unnoticed" : ""
+        let finding = PlanForecast.Finding(
+            .reuse, "run \(hit.info.runID.prefix(8))\(age.map { ", \(ageText($0))" } ?? "")\(weak)")
+        let outcome = NodeOutcome(
+            id: node.id, state: .cached, run: hit.info, exitCode: 0, outputs: storedOutputs(hit.data.tags),
+            outputRunID: hit.info.runID, data: hit.data, cell: node.cell)
+        return (finding, outcome)
+    }
+}
+
+/// How long ago, as a person says it.
+func ageText(_ age: Milliseconds) -> String {
+    let seconds = max(0, age / 1000)
+    let (number, unit): (Int64, String) =
+        switch seconds {
+        case ..<60: (0, "")
+        case ..<3600: (seconds / 60, "minute")
+        case ..<86_400: (seconds / 3600, "hour")
+        default: (seconds / 86_400, "day")
+        }
+    guard number > 0 else { return "just now" }
+    return "\(number) \(unit)\(number == 1 ? "" : "s") ago"
+}
+
+extension Plan {
+    /// What steps write into the project's folder, which is no part of its code.
+    var writtenFiles: Set<String> {
+        Set(
+            steps.flatMap(\.step.outputs).compactMap { output in
+                guard case .string(let path)? = output.value.literal, path.hasPrefix("./") else { return nil }
+                return String(path.dropFirst(2))
+            })
+    }
+}
