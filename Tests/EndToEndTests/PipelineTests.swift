@@ -45,7 +45,7 @@ import Tracking
                 outputs: {table: data/table.txt, rows: rows}
               each:
                 matrix: {i: [1, 2]}
-                command: 'grep -c {i} {table} > part; cp part {out}'
+                command: 'grep -c {i} {table} > {out}'
                 params: {table: "${{ steps.make.outputs.table }}", out: "${{ outputs.part }}"}
                 outputs: {part: part.txt}
               join:
