@@ -49,12 +49,15 @@ package struct NestedPipelines: Sendable {
     /// The file of a pipeline that a step names by its path; nil for a project that has to be fetched.
     func file(_ place: String) throws(InvalidInput) -> FilePath? {
         var path = folder.pushing(FilePath(place)).lexicallyNormalized()
-        if fileStatus(path)?.kind == .directory { path = try Self.file(ofProject: path, place) }
-        guard fileStatus(path)?.kind == .file else {
-            let isPath = place.hasPrefix("/") || !(place.contains(":") || place.contains("#"))
-            guard isPath else { return nil }
-            throw InvalidInput(
-                "there is no pipeline '\(place)'", remedy: "check the path; it counts from the file's folder")
+        if fileStatus(path)?.kind != .file {
+            guard fileStatus(path) != nil || place.contains(":") || place.contains("#") else {
+                throw InvalidInput(
+                    "there is no pipeline '\(place)'", remedy: "check the path; it counts from the file's folder")
+            }
+            let uri = try ProjectURI(place, currentDirectory: folder)
+            guard case .folder(let root) = uri.location else { return nil }
+            let project = root.pushing(FilePath(uri.subdirectory.description)).lexicallyNormalized()
+            path = try Self.file(ofProject: project, place)
         }
         // A zip archive is a project too.
         if place.hasSuffix(".zip") { return nil }

@@ -18,8 +18,7 @@ extension StandardServices {
             try await leave(known)
         }
         let source = try await nestedSource(step, launcher)
-        let key = NestedPipelines.key(of: source.file)
-        try NestedPipelines.check(key, step.place, in: step.options.ancestors.map { ($0, $0) })
+        try NestedPipelines.check(source.key, step.place, in: step.options.ancestors.map { ($0, $0) })
         var request = RunRequest(
             uri: source.uri, environment: step.options.environment, workingDirectory: step.options.workingDirectory)
         request.environmentManager = step.options.environmentManager
@@ -30,7 +29,7 @@ extension StandardServices {
         var prepared = try prepare(
             source, request: request, planRequest: planRequest, content: content,
             secrets: step.options.givenSecrets, report: { step.observe(.warning($0)) })
-        place(&prepared, in: step, key: key)
+        place(&prepared, in: step)
         let parts = try await pipelineServices(
             options: prepared.options, launcher: launcher, digests: digests, observe: step.observe)
         if let bare, bare.hasParams(of: prepared.plan) {
@@ -65,24 +64,20 @@ extension StandardServices {
             secrets: step.options.givenSecrets, launcher: launcher, report: { step.observe(.warning($0)) })
         let recorded = prepared.plan.request.params.map { PlanRequest.GivenValue($0.name, $0.content) }
         guard recorded == given(step, for: prepared.plan.pipeline) else { return nil }
-        let file = prepared.options.folder.pushing(
-            FilePath(prepared.plan.pipeline.file).lastComponent.map {
-                FilePath($0.string)
-            } ?? "")
-        place(&prepared, in: step, key: NestedPipelines.key(of: file))
+        place(&prepared, in: step)
         let parts = try await pipelineServices(
             options: prepared.options, launcher: launcher, digests: digests, observe: step.observe)
         return try await PipelineRun.resume(
             known.info.runID, prepared.plan, options: prepared.options, services: parts, displacing: step.displaced)
     }
 
-    private func place(_ prepared: inout PreparedPipeline, in step: NestedStep, key: String) {
+    private func place(_ prepared: inout PreparedPipeline, in step: NestedStep) {
         prepared.options.enclosing = step.enclosing
         prepared.options.parentRunID = step.enclosing.parentRunID
         prepared.options.runName = step.node
         prepared.options.usesCache = step.options.usesCache
         prepared.options.usesUpdatedFiles = step.options.usesUpdatedFiles
-        prepared.options.ancestors = step.options.ancestors + [key]
+        prepared.options.ancestors = step.options.ancestors + prepared.options.ancestors
         prepared.options.parallel = nil
     }
 
@@ -107,12 +102,15 @@ extension StandardServices {
             request.version = version
             return try await launcher.load(request)
         }
-        // A pipeline that was fetched names files of its own checkout.
+        // A pipeline that was fetched names files of its own commit, which others may have in use in another place.
+        var home = folder
         var checkout: GitCheckout?
         if let version = step.options.version {
-            checkout = try await load(step.options.project, version).checkout.git
+            let outer = try await load(step.options.project, version)
+            home = outer.checkout.root.pushing(FilePath(step.options.file)).removingLastComponent()
+            checkout = outer.checkout.git
         }
-        let nested = NestedPipelines(of: folder.appending("pipeline"), shown: "", boundary: checkout?.folder)
+        let nested = NestedPipelines(of: home.appending("pipeline"), shown: "", boundary: checkout?.folder)
         if let file = try nested.file(step.place) {
             let name = file.lastComponent?.string ?? NestedPipelines.standardFile
             if step.version == nil, let checkout {
@@ -122,10 +120,10 @@ extension StandardServices {
                 source.uri = uri
                 return source
             }
-            let home = file.removingLastComponent().string
-            let loaded = try await load(home, step.version)
+            let project = file.removingLastComponent().string
+            let loaded = try await load(project, step.version)
             var source = PipelineSource(file: loaded.checkout.root.appending(name), loaded: loaded)
-            if loaded.checkout.git != nil { source.uri = home }
+            if loaded.checkout.git != nil { source.uri = project }
             return source
         }
         let loaded = try await load(step.place, step.version)

@@ -49,6 +49,15 @@ package struct PipelineSource: Sendable {
         uri = loaded.checkout.root.string
     }
 
+    /// What tells it from other pipelines; a commit is the same wherever it has been checked out.
+    var key: String {
+        guard let git = loaded.checkout.git, let path = resolvedPath(file), let base = resolvedPath(git.folder) else {
+            return NestedPipelines.key(of: file)
+        }
+        var rest = path
+        return rest.removePrefix(base) ? "\(git.commit):\(rest.string)" : path.string
+    }
+
     /// Whether the text names a pipeline file on this machine.
     package static func isPipelineFile(_ text: String, in folder: FilePath) -> Bool {
         guard text.hasSuffix(".yaml") || text.hasSuffix(".yml") else { return false }
@@ -111,7 +120,7 @@ extension StandardServices {
         }
         options.givenSecrets = secrets
         options.maximumCells = plan.request.maximumCells
-        options.ancestors = [NestedPipelines.key(of: source.file)]
+        options.ancestors = [source.key]
         options.sourceTags = source.loaded.sourceTags
         return options
     }

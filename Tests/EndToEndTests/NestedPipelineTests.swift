@@ -229,6 +229,57 @@ import Tracking
         #expect(fileStatus(program.path.appending("mlflow.db")) == nil)
     }
 
+    @Test func `pipelines of repositories run at their versions, and name files of their own commit`() async throws {
+        let git = try GitFixture(starter: try Keeper.launch())
+        let files = [
+            "pipeline.yaml": """
+            name: fetched
+            params: {n: 1}
+            steps:
+              here: {command: 'cat data.txt; echo {n}', params: {n: "${{ params.n }}"}}
+              deeper: {pipeline: sub/deeper.yaml, needs: [here]}
+            outputs: {where: "${{ steps.deeper.outputs.w }}"}
+            """,
+            "sub/deeper.yaml": """
+            steps:
+              there: {command: 'echo "w=$(cat own.txt)" >> "$SWIFTFLOW_OUTPUT"', outputs: {w: $SWIFTFLOW_OUTPUT}}
+            outputs: {w: "${{ steps.there.outputs.w }}"}
+            """,
+            "data.txt": "root\n", "sub/own.txt": "one\n",
+            "away/pipeline.yaml": "steps:\n  out: {pipeline: \(program.path.string)/outside.yaml}\n",
+        ]
+        try program.write("outside.yaml", "steps:\n  s: {command: \"true\"}\n")
+        let first = try await git.makeRepository("nested", files: files)
+        let second = try await git.commit(["sub/own.txt": "two\n"], to: "nested")
+        let place = git.repository("nested").string
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: outer
+            on_error: continue
+            steps:
+              old: {pipeline: \(place), version: \(first), params: {n: 2}}
+              new: {pipeline: \(place)}
+              away: {pipeline: "\(place)#away"}
+              tell:
+                command: 'echo {a} {b}'
+                params: {a: "${{ steps.old.outputs.where }}", b: "${{ steps.new.outputs.where }}"}
+            """)
+        let result = try await program.run("run", "pipeline.yaml")
+        #expect(result.exitCode == 1)
+        let all = try await runs()
+        let outer = try outermost(all)
+        let told = try await program.run("logs", outer.info.runID, "tell")
+        #expect(told.output == "one two\n", "\(result.messages)")
+        #expect(try node("old", all).data.tag("mlflow.source.git.commit") == first)
+        #expect(try node("new", all).data.tag("mlflow.source.git.commit") == second)
+        let deeper = all.filter { $0.data.tag("swiftflow.node") == "there" }
+        #expect(Set(deeper.compactMap { $0.data.tag("mlflow.source.git.commit") }) == [first, second])
+        // What was fetched names nothing outside of its repository.
+        let away = try node("away", all).data.tag("swiftflow.failure") ?? ""
+        #expect(away.contains("is not in the project that names it"), "\(away)")
+    }
+
     @Test func `pipelines are nested at most sixteen deep`() async throws {
         for level in 0..<18 { try program.write("\(level).yaml", "steps: {s: {pipeline: \(level + 1).yaml}}") }
         try program.write("18.yaml", "steps: {s: {command: \"true\"}}")

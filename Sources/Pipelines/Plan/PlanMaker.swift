@@ -235,7 +235,7 @@ struct PlanMaker {
                 plans[step.name] = plan
                 checkParams(of: step, against: plan.pipeline)
             } catch {
-                nestedFindings += error.diagnostics.map { $0.asked(of: step) }
+                nestedFindings += error.diagnostics.map { $0.asked(of: step, at: place.location) }
             }
         }
         return plans
@@ -278,9 +278,13 @@ struct PlanMaker {
 
 extension Diagnostic {
     /// A param without a value is a mistake of the step that should have given it.
-    fileprivate func asked(of step: Step) -> Diagnostic {
+    ///
+    /// - Parameter place: where the pipeline is named, for what has no other place.
+    fileprivate func asked(of step: Step, at place: SourceLocation) -> Diagnostic {
         guard code == "P020", let name = message.firstMatch(between: "the param '", and: "' needs a value") else {
-            return self
+            var finding = self
+            if finding.location == nil { finding.location = place }
+            return finding
         }
         return Diagnostic(
             .error, code: code, at: step.location,
