@@ -229,6 +229,15 @@ import Tracking
         #expect(fileStatus(program.path.appending("mlflow.db")) == nil)
     }
 
+    @Test func `a plan tells the steps of nested pipelines`() async throws {
+        try program.write("inner.yaml", "cache: true\nsteps:\n  clean: {command: x}\n  split: {command: x}\n")
+        try program.write("outer.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n  use: {command: x}\n")
+        let result = try await program.run("plan", "outer.yaml")
+        #expect(result.exitCode == 0)
+        let lines = result.output.split(separator: "\n").map { $0.split(separator: " ").first.map(String.init) }
+        #expect(lines == ["outer", "prepare", "prepare/clean", "prepare/split", "use"], "\(result.output)")
+    }
+
     @Test func `pipelines of repositories run at their versions, and name files of their own commit`() async throws {
         let git = try GitFixture(starter: try Keeper.launch())
         let files = [

@@ -10,7 +10,7 @@ struct PipelinePlanReport {
     }
 
     var text: String {
-        let rows = forecast.rows.map { row in
+        let rows = forecast.allRows.map { row in
             (escapedForTerminal(row.label), row.decision.rawValue, escapedForTerminal(row.reason))
         }
         let width = rows.map(\.0.count).max() ?? 0

@@ -32,6 +32,8 @@ package struct PlanForecast: Sendable {
     package let plan: Plan
     /// In the order of the file.
     package let rows: [Row]
+    /// The same with the steps of nested pipelines behind the step that each is; their names tell the way, as `prepare/clean`.
+    package let allRows: [Row]
     package let path: CriticalPath
     /// Whether the time is more than a guess: every step on the critical path has run before.
     package let isTimeKnown: Bool
@@ -70,6 +72,18 @@ package struct PlanForecast: Sendable {
             }
         }
         self.rows = rows
+        var all: [Row] = []
+        for (index, row) in rows.enumerated() {
+            all.append(row)
+            // Several rows may be of one step.
+            let isLast = index + 1 == rows.count || rows[index + 1].step != row.step
+            guard isLast, row.decision != .omit, let nested = plan.step(named: row.step)?.nested?.plan else { continue }
+            for var inner in PlanForecast(nested).allRows {
+                inner.step = "\(row.step)/\(inner.step)"
+                all.append(inner)
+            }
+        }
+        allRows = all
         path = plan.criticalPath { running.contains($0.index) ? duration($0) : .zero }
         isTimeKnown = path.steps.allSatisfy { !running.contains($0) || duration(plan.steps[$0]) != nil }
     }
@@ -103,7 +117,7 @@ package struct PlanForecast: Sendable {
     package var json: String {
         var object = plan.summary
         object["forecast"] = .array(
-            rows.map { row in
+            allRows.map { row in
                 var object = JSONObject()
                 object["step"] = .string(row.step)
                 object["count"] = row.count.map { .integer(Int64($0)) } ?? .null
