@@ -1,7 +1,6 @@
 import Files
 import Foundation
 import Processes
-import SQLiteStore
 import SystemPackage
 import TestSupport
 import Testing
@@ -15,14 +14,7 @@ import Tracking
         program = try SwiftflowProgram()
     }
 
-    private func runs() async throws -> [Run] {
-        let store = try await SQLiteStore.open(
-            program.path.appending("mlflow.db"), options: SQLiteStore.Options(workingDirectory: program.path))
-        let page = try await store.searchRuns(
-            RunSearch(experimentIDs: ["0"], orderBy: ["attributes.start_time ASC"], maxResults: 10_000))
-        await store.close()
-        return page.elements
-    }
+    private func runs() async throws -> [Run] { try await program.recordedRuns() }
 
     private func node(_ id: String, _ runs: [Run]) throws -> Run {
         try #require(runs.last { $0.data.tag("swiftflow.node") == id })
@@ -505,25 +497,9 @@ import Tracking
                 params: {parts: "${{ steps.parts.all.outputs.all }}", out: "${{ outputs.all }}"}
                 outputs: {all: all.txt}
             """)
-        var generator = SystemRandomNumberGenerator()
         for round in 0..<`Pipelines of real processes`.kills {
-            var running = try await program.start(["run", "pipeline.yaml", "--progress", "plain"])
-            try await running.waits(for: round == 0 ? "parts[p=1]/start" : "run ")
-            for _ in 0..<2 {
-                try await Task.sleep(for: .milliseconds(Int.random(in: 0...1200, using: &generator)))
-                kill(running.process.processID, SIGKILL)
-                _ = try await running.result()
-                let state = try outermost(try await runs()).info
-                if state.status != .running { break }
-                running = try await program.start(["resume", state.runID])
-            }
-            _ = try await running.result()
-            var current = try outermost(try await runs()).info
-            if current.status != .finished {
-                let resumed = try await program.run("resume", current.runID)
-                #expect(resumed.exitCode == 0, "\(resumed.messages)")
-                current = try outermost(try await runs()).info
-            }
+            let sign = round == 0 ? "parts[p=1]/start" : "run "
+            let current = try await program.runKilled(after: sign, within: 0...1200, outermost)
             try await check(current, round)
         }
     }

@@ -1,7 +1,6 @@
 import Files
 import Foundation
 import Processes
-import SQLiteStore
 import SystemPackage
 import TestSupport
 import Testing
@@ -15,14 +14,7 @@ import Tracking
         program = try SwiftflowProgram()
     }
 
-    private func runs() async throws -> [Run] {
-        let store = try await SQLiteStore.open(
-            program.path.appending("mlflow.db"), options: SQLiteStore.Options(workingDirectory: program.path))
-        let page = try await store.searchRuns(
-            RunSearch(experimentIDs: ["0"], orderBy: ["attributes.start_time ASC"], maxResults: 10_000))
-        await store.close()
-        return page.elements
-    }
+    private func runs() async throws -> [Run] { try await program.recordedRuns() }
 
     private func pipelines() async throws -> [Run] {
         try await runs().filter { $0.data.tag("swiftflow.pipeline") != nil }
