@@ -95,31 +95,17 @@ extension PipelineRun {
     private func recordUnnested(_ attempt: StepAttempt, known: Run?, _ failure: NodeFailure) async -> StepResult {
         guard !failure.mayStillRun else { return StepResult(run: known?.info, failure: failure) }
         let now = services.clock.now()
-        let tags =
-            attempt.tags.filter { $0.key != NodeTag.state } + [
-                Tag(WellKnownTag.parentRunID, attempt.parentRunID),
-                Tag(WellKnownTag.user, userName(in: options.environment)),
-                Tag(NodeTag.state, NodeState.failed.rawValue),
-                Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
-                Tag(WellKnownTag.failureKind, failure.reason.rawValue),
-            ]
         do {
             // A run that is there already keeps what it has, so that it can be gone on with another time.
             if let known {
                 let ended = try await services.store.updateRun(
                     RunUpdate(
-                        runID: known.info.runID, status: .failed, endTime: now, tags: Array(tags.suffix(3)),
+                        runID: known.info.runID, status: .failed, endTime: now, tags: attempt.failureTags(failure),
                         removedTags: [NodeTag.lease]))
                 return StepResult(run: ended, failure: failure, endTime: now)
             }
-            let run = try await services.store.createRun(
-                RunCreation(
-                    experimentID: attempt.experimentID, name: attempt.node,
-                    userID: userName(in: options.environment), startTime: now, tags: tags)
-            ).info
-            let ended = try await services.store.updateRun(
-                RunUpdate(runID: run.runID, status: .failed, endTime: now))
-            return StepResult(run: ended, failure: failure, endTime: now)
+            return try await attempt.recordUnstarted(
+                failure, environment: options.environment, at: now, in: services.store)
         } catch {
             attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
             return StepResult(run: nil, failure: failure)

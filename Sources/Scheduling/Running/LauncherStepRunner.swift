@@ -150,23 +150,9 @@ package final class LauncherStepRunner: StepRunner {
     /// What could not even be prepared has a run that says why.
     private func recordUnlaunched(_ attempt: StepAttempt, _ failure: NodeFailure) async -> StepResult {
         do {
-            let store = try await services.store()
-            let tags =
-                attempt.tags.filter { $0.key != NodeTag.state } + [
-                    Tag(WellKnownTag.parentRunID, attempt.parentRunID),
-                    Tag(WellKnownTag.user, userName(in: options.environment)),
-                    Tag(NodeTag.state, NodeState.failed.rawValue),
-                    Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
-                    Tag(WellKnownTag.failureKind, failure.reason.rawValue),
-                ]
-            let now = currentTimeMilliseconds()
-            let ended = try await store.createRun(
-                RunCreation(
-                    experimentID: attempt.experimentID, name: attempt.node,
-                    userID: userName(in: options.environment), startTime: now, tags: tags,
-                    end: RunEnd(.failed, at: now))
-            ).info
-            return StepResult(run: ended, failure: failure, endTime: now)
+            return try await attempt.recordUnstarted(
+                failure, environment: options.environment, at: currentTimeMilliseconds(),
+                in: try await services.store())
         } catch {
             attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
             return StepResult(run: nil, failure: failure)

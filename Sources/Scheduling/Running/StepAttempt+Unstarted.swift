@@ -1,0 +1,31 @@
+import Execution
+import Tracking
+
+/// An attempt that could not even be prepared still has a run that says why.
+extension StepAttempt {
+    /// What that failure adds to a run.
+    func failureTags(_ failure: NodeFailure) -> [Tag] {
+        [
+            Tag(NodeTag.state, NodeState.failed.rawValue),
+            Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
+            Tag(WellKnownTag.failureKind, failure.reason.rawValue),
+        ]
+    }
+
+    /// Creates the attempt's run as one that has failed, in one write: nothing is ever RUNNING that was not started.
+    ///
+    /// - Parameter environment: the runner's, which tells the user.
+    func recordUnstarted(
+        _ failure: NodeFailure, environment: [String: String], at now: Milliseconds, in store: any TrackingStore
+    ) async throws -> StepResult {
+        let user = userName(in: environment)
+        let tags =
+            tags.filter { $0.key != NodeTag.state }
+            + [Tag(WellKnownTag.parentRunID, parentRunID), Tag(WellKnownTag.user, user)] + failureTags(failure)
+        let run = try await store.createRun(
+            RunCreation(
+                experimentID: experimentID, name: node, userID: user, startTime: now, tags: tags,
+                end: RunEnd(.failed, at: now)))
+        return StepResult(run: run.info, failure: failure, endTime: now)
+    }
+}
