@@ -22,7 +22,7 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-failed=()
+source scripts/targets.sh
 for target in "${targets[@]}"; do
     case $target in
     Docker)
@@ -47,9 +47,6 @@ for target in "${targets[@]}"; do
         ;;
     esac
     echo "== $target (engines)"
-    SWIFTFLOW_REQUIRE_ENGINES=1 swift test --skip-build --disable-xctest --filter "^${target}Tests\." || failed+=("$target")
+    SWIFTFLOW_REQUIRE_ENGINES=1 run_target "$target"
 done
-[ ${#failed[@]} -eq 0 ] || {
-    echo "failed: ${failed[*]}" >&2
-    exit 1
-}
+finish_targets

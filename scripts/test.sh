@@ -10,12 +10,9 @@ targets=("$@")
     Diagnostics Files JSON Tracking Documents Digests Projects Pipelines PipelineViews Containers Kubernetes Execution SQLiteStore Artifacts
     Server RemoteStore Processes Git Environments Scheduling SwiftFlow EndToEnd
 )
-failed=()
+source scripts/targets.sh
 for target in "${targets[@]}"; do
     echo "== $target"
-    swift test --skip-build --disable-xctest --filter "^${target}Tests\." || failed+=("$target")
+    run_target "$target"
 done
-[ ${#failed[@]} -eq 0 ] || {
-    echo "failed: ${failed[*]}" >&2
-    exit 1
-}
+finish_targets
