@@ -175,9 +175,9 @@ let package = Package(
             path: "Benchmarks/store", swiftSettings: strict),
         .target(name: "FaultyFileSystem", dependencies: ["CSQLite"], path: "Tests/FaultyFileSystem"),
         tests("Diagnostics", ["Diagnostics"]),
-        tests("JSON", ["JSON"]),
+        tests("JSON", ["JSON", "TestSupport"]),
         tests("Files", ["Files", "TestSupport", systemPackage]),
-        tests("Documents", resources: [.copy("Golden")], ["Documents", "Diagnostics"]),
+        tests("Documents", resources: [.copy("Golden")], ["Documents", "Diagnostics", "TestSupport"]),
         tests("Processes", ["Processes", "Diagnostics", "Files", "TestSupport", systemPackage]),
         tests(
             "Git",

@@ -33,7 +33,7 @@ import Tracking
             try await Task.sleep(for: .milliseconds(pause))
             let ended = try await server.end(by: SIGKILL)
             await load.value
-            #expect(ended.termination == .signaled(SIGKILL))
+            #expect(ended.termination == .signaled(SIGKILL), "round \(round), \(pause) ms: \(ended.messages)")
             all.formUnion(acknowledged.names)
             // Each time what is new; what is older after every tenth, and at the end.
             let checked = round % 10 == 9 ? all : acknowledged.names
@@ -58,7 +58,7 @@ import Tracking
         let ended = try await server.end(by: SIGTERM)
         #expect(ContinuousClock.now - start < .seconds(10))
         await load.value
-        #expect(ended.exitCode == 0)
+        #expect(ended.exitCode == 0, "\(ended.termination): \(ended.messages)")
         try await check(acknowledged.names, runID, "after SIGTERM")
     }
 
@@ -95,8 +95,9 @@ import Tracking
         }
         var durable: Set<String> = []
         for (index, client) in clients.enumerated() {
-            let status = firstStatus(await client.receive())
-            #expect(status == 200 || status == 503)
+            let answer = await client.receive()
+            let status = firstStatus(answer)
+            #expect(status == 200 || status == 503, "client \(index): \(answer)")
             if status == 200 { durable.insert("k\(index)") }
         }
         #expect(!durable.isEmpty)

@@ -1,4 +1,5 @@
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Git
@@ -6,20 +7,8 @@ import Testing
 
 /// Every reader of text from outside, fed with damaged forms of good input: it may refuse, it may not trap or hang.
 @Suite(.timeLimit(.minutes(1))) struct RandomInputTests {
-    /// A small generator with a fixed seed, so that a failure comes again.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            return state
-        }
-    }
-
     private func damaged(_ samples: [String], count: Int, _ body: ([UInt8]) -> Void) {
-        var generator = Generator(state: 0x5EED)
+        var generator = SeededGenerator(seed: 0x5EED)
         let interesting = Array("\u{0}\n\r\t \"'\\/@:#%[]|!-.~;=\u{7F}".utf8) + [0x80, 0xFF]
         for _ in 0..<count {
             guard let sample = samples.randomElement(using: &generator) else { return }

@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 @Suite("JSON")
@@ -113,19 +114,5 @@ struct JSONTests {
         #expect(
             String(decoding: writer.bytes, as: UTF8.self)
                 == #"{"set":"","number":0,"list":["a\"b","c\u0001\u007f"],"nan":"NaN","half":0.5,"message":{}}"#)
-    }
-}
-
-/// Random numbers that are the same in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 33)
     }
 }

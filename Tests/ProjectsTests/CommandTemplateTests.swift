@@ -2,6 +2,7 @@ import Diagnostics
 import Foundation
 import Processes
 import Projects
+import TestSupport
 import Testing
 
 /// The command for these values.

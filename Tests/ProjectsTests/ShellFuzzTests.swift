@@ -1,6 +1,7 @@
 import Diagnostics
 import Files
 import Projects
+import TestSupport
 import Testing
 
 /// `SWIFTFLOW_FUZZ_SEEDS=100..<200` searches further than the tests' own seeds do.

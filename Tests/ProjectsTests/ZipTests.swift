@@ -3,6 +3,7 @@ import Files
 import Foundation
 import Projects
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Writes zip archives byte by byte: the hostile ones no tool would make.

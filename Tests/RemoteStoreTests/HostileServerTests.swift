@@ -1,4 +1,5 @@
 import Diagnostics
+import TestSupport
 import Testing
 import Tracking
 
@@ -169,19 +170,5 @@ struct HostileServerTests {
             for _ in 0..<300 { _ = try? await store.run(id: "r1") }
             #expect(server.requests.count == 300)
         }
-    }
-}
-
-/// Random numbers that are the same in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed &+ 1
-    }
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 33)
     }
 }

@@ -1,27 +1,16 @@
+import TestSupport
 import Testing
 import Tracking
 
 @testable import SQLiteStore
 
 @Suite struct `Searches from memory` {
-    /// Deals values out at random, but the same ones every time.
-    private struct Dealer: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state >> 11 ^ state << 32
-        }
-
-        mutating func one<Element>(of elements: [Element]) -> Element? { elements.randomElement(using: &self) }
-    }
-
     private static let losses: [Double?] = [nil, .nan, 0, -0.0, -1.5, 0.1, 1e300, -.infinity, .infinity, 2, 3, 4.25]
     private static let texts: [String?] = [
         nil, "", "a", "A", "ab", "é", "e\u{301}", "z\u{10FFFF}", "0.5", "10", "9", "a%b", "its", "Ä",
     ]
 
-    private func fill(_ store: SQLiteStore, _ dealer: inout Dealer) async throws -> [String] {
+    private func fill(_ store: SQLiteStore, _ dealer: inout SeededGenerator) async throws -> [String] {
         var experiments: [String] = []
         for name in ["one", "two", "three"] {
             experiments.append(try await store.createExperiment(ExperimentCreation(name: name)))
@@ -51,7 +40,7 @@ import Tracking
         return experiments
     }
 
-    private func comparison(_ dealer: inout Dealer) -> String {
+    private func comparison(_ dealer: inout SeededGenerator) -> String {
         let comparator = dealer.one(of: ["=", "!=", "<", "<=", ">", ">="]) ?? "="
         let textComparator = dealer.one(of: ["=", "!=", "LIKE", "ILIKE"]) ?? "="
         let text = (dealer.one(of: Self.texts) ?? "a") ?? "%a%"
@@ -70,7 +59,7 @@ import Tracking
         }
     }
 
-    private func search(in experiments: [String], _ dealer: inout Dealer) -> RunSearch {
+    private func search(in experiments: [String], _ dealer: inout SeededGenerator) -> RunSearch {
         let filter = (0..<Int.random(in: 0..<4, using: &dealer)).map { _ in comparison(&dealer) }
         var keys = [
             "metrics.loss", "metrics.acc", "metrics.none", "params.p", "tags.t", "start_time", "end_time", "status",
@@ -88,7 +77,7 @@ import Tracking
 
     @Test func `find what the tables say, in the same order`() async throws {
         try await StoreFixture().withStore { store in
-            var dealer = Dealer(state: 20)
+            var dealer = SeededGenerator(seed: 20)
             let experiments = try await fill(store, &dealer)
             let everything = try RunQuery(RunSearch(experimentIDs: experiments))
             while try await store.searchMemory.page(of: everything, maxResults: 1, offset: 0) == nil {}
@@ -112,7 +101,7 @@ import Tracking
 
     @Test func `leave to the tables what is rare`() async throws {
         try await StoreFixture().withStore { store in
-            var dealer = Dealer(state: 21)
+            var dealer = SeededGenerator(seed: 21)
             let experiments = try await fill(store, &dealer)
             let everything = try RunQuery(RunSearch(experimentIDs: experiments))
             while try await store.searchMemory.page(of: everything, maxResults: 1, offset: 0) == nil {}
@@ -154,4 +143,8 @@ import Tracking
             }
         }
     }
+}
+
+extension SeededGenerator {
+    fileprivate mutating func one<Element>(of elements: [Element]) -> Element? { elements.randomElement(using: &self) }
 }

@@ -54,6 +54,7 @@ package final class RawClient: Sendable {
                     let count = unsafe rest.withUnsafeBytes {
                         unsafe Glibc.send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
                     }
+                    if count < 0, errno == EINTR { continue }
                     guard count > 0 else { return false }
                     rest = rest.dropFirst(count)
                 }
@@ -74,6 +75,7 @@ package final class RawClient: Sendable {
                 let count = unsafe buffer.withUnsafeMutableBytes {
                     unsafe recv(client.descriptor, $0.baseAddress, $0.count, 0)
                 }
+                if count < 0, errno == EINTR { continue }
                 guard count > 0 else { break }
                 received += buffer.prefix(count)
                 if isEnough(String(decoding: received, as: UTF8.self)) { break }
@@ -92,6 +94,7 @@ package final class RawClient: Sendable {
                 let count = unsafe buffer.withUnsafeMutableBytes {
                     unsafe recv(client.descriptor, $0.baseAddress, $0.count, 0)
                 }
+                if count < 0, errno == EINTR { continue }
                 guard count > 0 else { break }
                 if beginning.count < 4096 { beginning += buffer.prefix(min(count, 4096)) }
                 total += Int64(count)

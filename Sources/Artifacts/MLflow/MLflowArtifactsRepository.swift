@@ -110,25 +110,11 @@ package struct MLflowArtifactsRepository: WholeFileTransfer {
         }
         return try (listing.files ?? []).map { file in
             ArtifactEntry(
-                path: try child(file.path, of: folder), isDirectory: file.is_dir ?? false,
+                path: try listedPath(
+                    file.path, in: folder, of: named(folder),
+                    remedy: "nothing of it is used; ask whoever runs that server"), isDirectory: file.is_dir ?? false,
                 size: file.is_dir == true ? nil : file.file_size?.bytes ?? 0)
         }.sorted { $0.path.string < $1.path.string }
-    }
-
-    /// A base name from a listing as a path, or a refusal (row D-07).
-    private func child(_ name: String, of folder: RelativePath) throws -> RelativePath {
-        do throws(PathRefusal) {
-            let child = try RelativePath(name)
-            guard child.components.count == 1, !name.hasSuffix("/") else {
-                throw PathRefusal(name, "is more than one name")
-            }
-            return folder.appending(child)
-        } catch {
-            throw ArtifactError(
-                .untrustedAnswer,
-                "the listing of \(named(folder)) has an entry that is no safe path: '\(error.text.prefix(120))' \(error.reason)",
-                remedy: "nothing of it is used; ask whoever runs that server")
-        }
     }
 
     package func entry(_ path: RelativePath) async throws -> ArtifactEntry? {

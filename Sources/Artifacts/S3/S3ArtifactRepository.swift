@@ -146,20 +146,9 @@ package struct S3ArtifactRepository: WholeFileTransfer {
         return key.isEmpty ? "" : "\(key)/"
     }
 
-    /// A name from a listing as a path, or a refusal (row D-07).
-    private func child(_ name: String, of folder: RelativePath) throws -> RelativePath {
-        do throws(PathRefusal) {
-            let child = try RelativePath(name)
-            guard child.components.count == 1, !name.hasSuffix("/") else {
-                throw PathRefusal(name, "is more than one name")
-            }
-            return folder.appending(child)
-        } catch {
-            throw ArtifactError(
-                .untrustedAnswer,
-                "the listing of \(named(folder)) has a key that is no safe path: '\(error.text.prefix(120))' \(error.reason)",
-                remedy: "rename that object, or read the others by their own paths")
-        }
+    private func child(_ name: String, of folder: RelativePath) throws(ArtifactError) -> RelativePath {
+        try listedPath(
+            name, in: folder, of: named(folder), remedy: "rename that object, or read the others by their own paths")
     }
 
     // MARK: Listing

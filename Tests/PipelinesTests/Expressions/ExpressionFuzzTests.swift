@@ -1,5 +1,6 @@
 import Diagnostics
 import Pipelines
+import TestSupport
 import Testing
 
 @Suite struct `Random expressions` {
@@ -21,7 +22,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(2)))
     func `no text makes the reader, the checker or the evaluation fail otherwise than with findings`() {
-        var random = SplitMix(seed: 4)
+        var random = SeededGenerator(seed: 4)
         let scope = TableScope(values: [
             "params.x": .float(.nan), "steps.s.metrics.m": .null, "attempt": .int(.max),
             "matrix.m": .list([.int(1), .string("a")]),

@@ -1,21 +1,12 @@
 import Diagnostics
 import Pipelines
+import TestSupport
 import Testing
-
-/// A generator whose numbers are the same in each run, so that a failure can be repeated.
-private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 29)
-    }
-}
 
 @Suite struct MutationTests {
     @Test(arguments: [Examples.movielens, Examples.churn, Examples.vision])
     func `a damaged file is answered with findings, never with a crash`(text: String) {
-        var numbers = Numbers(state: UInt64(text.utf8.count))
+        var numbers = SeededGenerator(seed: UInt64(text.utf8.count))
         let bytes = Array(text.utf8)
         let alphabet = Array("{}[]:-#'\"$ \n\t,.?<&*!|>%@0eax\u{0}".utf8) + [0xFF]
         for _ in 0..<400 {
