@@ -47,8 +47,13 @@ package struct Launcher: Sendable {
     ) async throws -> RunResult {
         let store = try await services.store()
         let runner = Tag(WellKnownTag.runner, services.runner.description)
-        let taken = try await store.updateRun(
-            RunUpdate(runID: run.runID, status: .running, tags: prepared.request.tags + [runner]))
+        var tags = prepared.request.tags + [runner]
+        if prepared.request.completesRun {
+            // The dead runner may have come so far.
+            try await record(prepared.parameters, in: try await store.run(id: run.runID), store)
+            tags = prepared.tags + [runner]
+        }
+        let taken = try await store.updateRun(RunUpdate(runID: run.runID, status: .running, tags: tags))
         let record = RunRecord(info: taken, store: store)
         services.observe(.created(taken, isNew: false))
         let outcome = await execute(prepared, record: record, control: control, .again(handle: handle))
@@ -111,9 +116,22 @@ package struct Launcher: Sendable {
             Tag(WellKnownTag.projectBackend, prepared.request.backend),
             Tag(WellKnownTag.runner, services.runner.description),
         ]
-        if let environment = prepared.environmentTag { tags.append(Tag(WellKnownTag.projectEnvironment, environment)) }
+        if prepared.request.completesRun {
+            try await record(prepared.parameters, in: existing, store)
+            tags += prepared.tags
+        } else if let environment = prepared.environmentTag {
+            tags.append(Tag(WellKnownTag.projectEnvironment, environment))
+        }
         return try await store.updateRun(
             RunUpdate(runID: id, status: .running, name: prepared.request.runName, tags: tags))
+    }
+
+    /// Records the params that a run could not be created with.
+    private func record(_ params: [ResolvedParameter], in run: Run, _ store: any TrackingStore) async throws {
+        let missing = params.filter { run.data.param($0.name) == nil }.map { Param($0.name, $0.value) }
+        for part in missing.parts(of: Limits.paramsPerBatch) {
+            try await store.logBatch(LogBatch(runID: run.info.runID, params: Array(part)))
+        }
     }
 
     private func reportAbandonedRuns(in store: any TrackingStore) async {

@@ -19,6 +19,8 @@ package struct RunRequest: Sendable {
     package var storageDirectory: FilePath?
     /// A run that exists already and is to be used instead of a new one.
     package var runID: String?
+    /// Whether that run was made for this request alone, and still lacks its params and most of its tags.
+    package var completesRun = false
     package var runName: String?
     /// The run this one belongs under.
     package var parentRunID: String?

@@ -46,6 +46,13 @@ package enum Limits {
     package static let patternLength = 50_000
 }
 
+extension Array {
+    /// The elements in order, in parts of at most so many.
+    package func parts(of limit: Int) -> [ArraySlice<Element>] {
+        stride(from: 0, to: count, by: limit).map { self[$0..<Swift.min($0 + limit, count)] }
+    }
+}
+
 /// What to do with text that is too long where MLflow leaves a choice: parameter values and run tags.
 package enum LongValues: Sendable, Hashable {
     case truncated, refused

@@ -26,6 +26,9 @@ package enum Reference: Sendable, Hashable {
         }
     }
 
+    /// What `run` has.
+    static let fieldsOfRun = ["run_id", "artifact_uri"]
+
     package var step: StepReference? {
         if case .step(let reference) = self { reference } else { nil }
     }

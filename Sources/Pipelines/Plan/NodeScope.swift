@@ -42,4 +42,10 @@ extension Template {
     var usesMatrix: Bool {
         references.contains { if case .matrix = $0.reference { true } else { false } }
     }
+
+    /// Whether it is made of the attempt's own run.
+    var usesOwnRun: Bool {
+        // Most values are written out.
+        !expressions.isEmpty && references.contains { if case .run = $0.reference { true } else { false } }
+    }
 }

@@ -222,6 +222,8 @@ struct PipelineCheck {
                 remedy: suggestion(for: ignored.value, among: step.parameters.map(\.name), kind: "params"))
             if !findings.contains(finding) { findings.append(finding) }
         }
+        // Of a nested pipeline its own steps decide.
+        if case .pipeline = step.action { return }
         for param in step.parameters where !cache.ignore.contains(where: { $0.value == param.name }) {
             guard let use = param.value.references.first(where: { $0.reference.isNewEachTime }) else { continue }
             findings.append(
@@ -229,6 +231,15 @@ struct PipelineCheck {
                     .warning, code: "cache", at: use.location,
                     "'\(use.reference)' is new in each run, so step '\(step.name)' will never be reused",
                     remedy: "add 'cache: {ignore: [\(param.name)]}', or 'cache: false'"))
+        }
+        for variable in step.environment {
+            guard let use = variable.value.references.first(where: { $0.reference.isNewEachTime }) else { continue }
+            findings.append(
+                Diagnostic(
+                    .warning, code: "cache", at: use.location,
+                    "'\(use.reference)' is new in each run, so step '\(step.name)' will never be reused",
+                    remedy: use.reference == .run("run_id")
+                        ? "read MLFLOW_RUN_ID in the code instead, or 'cache: false'" : "add 'cache: false'"))
         }
     }
 

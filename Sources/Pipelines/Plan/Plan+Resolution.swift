@@ -43,9 +43,12 @@ extension Plan {
 
     /// Everything one attempt of a node needs.
     ///
+    /// - Parameter hasRun: whether the scope knows the attempt's own run; what is made of that is left out where it does not.
     /// - Throws: `EvaluationError` when a value cannot be had, `InvalidInput` when it is of the wrong kind.
-    package func resolve(_ node: PlanNode, in scope: some Scope) throws -> ResolvedStep {
-        try Resolver(scope: self.scope(of: node, outside: scope), plan: self, node: node).resolved()
+    package func resolve(
+        _ node: PlanNode, in scope: some Scope, hasRun: Bool = false
+    ) throws -> ResolvedStep {
+        try Resolver(scope: self.scope(of: node, outside: scope), plan: self, node: node, hasRun: hasRun).resolved()
     }
 
     private func scope<Outside: Scope>(of node: PlanNode, outside: Outside) -> NodeScope<Outside> {
@@ -57,18 +60,24 @@ private struct Resolver<Outside: Scope> {
     let scope: NodeScope<Outside>
     let plan: Plan
     let node: PlanNode
+    let hasRun: Bool
 
     func resolved() throws -> ResolvedStep {
         let step = plan.steps[node.step].step
         var params = node.cell?.values ?? []
+        var awaited: [String] = []
         for param in step.parameters {
+            if isAwaited(param) {
+                awaited.append(param.name)
+                continue
+            }
             let value = try param.value.value(in: scope)
             guard value != .null else {
                 throw refusal("P044", param.value, "the param '\(param.name)' is null", remedy: "write '… ?? VALUE'")
             }
             params.append(NamedValue(param.name, value))
         }
-        return ResolvedStep(
+        var resolved = ResolvedStep(
             action: try action(of: step), project: try text(step.project, "'project'"),
             version: try text(step.version, "'version'"), params: params, environment: try environment(of: step),
             secrets: step.secrets.map(\.value), outputs: try outputs(of: step), metrics: step.metrics.map(\.value),
@@ -84,7 +93,12 @@ private struct Resolver<Outside: Scope> {
                 jitter: step.retry.jitter),
             cache: try cache(of: step), tags: try tags(of: step),
             description: try text(step.description, "'description'"))
+        resolved.awaitedParams = awaited
+        resolved.awaitedVariables = step.environment.filter { isAwaited($0) }.map(\.name)
+        return resolved
     }
+
+    private func isAwaited(_ value: NamedTemplate) -> Bool { !hasRun && value.value.usesOwnRun }
 
     // MARK: Parts
 
@@ -114,7 +128,7 @@ private struct Resolver<Outside: Scope> {
     private func environment(of step: Step) throws -> [NamedText] {
         let own = Set(step.environment.map(\.name))
         let shared = plan.pipeline.environment.filter { !own.contains($0.name) }
-        return try texts(shared + step.environment, "variable")
+        return try texts(shared + step.environment.filter { !isAwaited($0) }, "variable")
     }
 
     private func tags(of step: Step) throws -> [NamedText] {

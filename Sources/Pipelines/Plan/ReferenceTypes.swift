@@ -10,6 +10,8 @@ struct Contexts: OptionSet {
     static let attempt = Contexts(rawValue: 4)
     /// The attempt's own places for outputs.
     static let outputs = Contexts(rawValue: 8)
+    /// The attempt's own run.
+    static let ownRun = Contexts(rawValue: 16)
     /// `pipeline.run_id` and `pipeline.experiment_id`.
     static let pipelineRun = Contexts(rawValue: 32)
     static let secrets = Contexts(rawValue: 64)
@@ -41,12 +43,7 @@ struct ReferenceTypes: TypeScope {
         case .matrix(let name): return matrixType(name)
         case .step(let reference): return stepType(reference)
         case .output(let name): return outputType(name)
-        case .run(let field):
-            // Values are evaluated before the run is made, since they are recorded with it.
-            return .failure(
-                ReferenceProblem(
-                    "P043", "'run.\(field)' cannot be used here: the run is made once the step's values are known",
-                    remedy: "read the variable MLFLOW_RUN_ID in the code", at: .whole))
+        case .run(let field): return ownRunType(field)
         case .pipeline(let field):
             if field == "name" { return .success(.string) }
             guard contexts.contains(.pipelineRun) else { return refuse("pipeline.\(field)", "not known yet") }
@@ -65,6 +62,28 @@ struct ReferenceTypes: TypeScope {
 
     private func refuse(_ what: String, _ why: String) -> Result<ValueType, ReferenceProblem> {
         .failure(ReferenceProblem("P043", "'\(what)' cannot be used here: it is \(why)", at: .whole))
+    }
+
+    private func ownRunType(_ field: String) -> Result<ValueType, ReferenceProblem> {
+        guard Reference.fieldsOfRun.contains(field) else {
+            return .failure(
+                ReferenceProblem(
+                    "P043", "'run' has no '\(field)'",
+                    remedy: suggestion(for: field, among: Reference.fieldsOfRun, kind: "fields"), at: .whole))
+        }
+        guard contexts.contains(.ownRun) else {
+            var remedy = "use it in 'params' or 'env' of the step"
+            if case .pipeline? = step?.action {
+                // Its run is that of the nested pipeline, which begins with its params.
+                remedy = "write 'pipeline.\(field)' in the nested pipeline"
+                if field != "run_id" { remedy = "use it in the steps of the nested pipeline" }
+            }
+            return .failure(
+                ReferenceProblem(
+                    "P043", "'run.\(field)' cannot be used here: the run is made once these values are known",
+                    remedy: remedy, at: .whole))
+        }
+        return .success(.string)
     }
 
     private func matrixType(_ name: String) -> Result<ValueType, ReferenceProblem> {

@@ -72,6 +72,12 @@ package struct ResolvedStep: Sendable, Hashable {
     package var cache: Cache?
     package var tags: [NamedText]
     package var description: String?
+    /// Params and variables that are made of the attempt's own run, and are left out while there is none.
+    package var awaitedParams: [String] = []
+    package var awaitedVariables: [String] = []
+
+    /// Whether its values are complete only once its run has been made.
+    package var awaitsRun: Bool { !awaitedParams.isEmpty || !awaitedVariables.isEmpty }
 }
 
 extension ResolvedStep.Retry: Hashable {}

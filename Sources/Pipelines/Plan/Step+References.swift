@@ -3,6 +3,11 @@ extension Step {
     package var references: [ReferenceUse] {
         fields.flatMap(\.template.references) + conditions.flatMap(\.expression.references)
     }
+
+    /// Whether its params or variables are made of the attempt's own run.
+    package var usesOwnRun: Bool {
+        parameters.contains { $0.value.usesOwnRun } || environment.contains { $0.value.usesOwnRun }
+    }
 }
 
 extension PlanNode {

@@ -58,7 +58,7 @@ extension Step {
         }
         add(project, "'project'", .text, aCell)
         add(version, "'version'", .text, aCell)
-        add(parameters, "params", .value, .anAttempt.union(.outputs))
+        add(parameters, "params", .value, valueContexts.union(.outputs))
         add(matrixFields)
         add(outputs, "outputs", .text, .matrix)
         add(backend, "'backend'", .text, aCell)
@@ -70,7 +70,7 @@ extension Step {
         }
         add(image, "'image'", .text, aCell)
         add(environmentManager, "'env_manager'", .text, aCell)
-        add(environment, "env", .text, .anAttempt.union(.secrets))
+        add(environment, "env", .text, valueContexts.union(.secrets))
         add(resources, "resources", .amount, [.steps, .matrix, .attempt])
         add(timeout, "'timeout'", .duration, [.steps, .matrix, .attempt])
         add(grace, "'grace'", .duration, [.steps, .matrix, .attempt])
@@ -83,6 +83,14 @@ extension Step {
         return fields
 
         func add(_ more: [TemplateField]) { fields += more }
+    }
+
+    /// What `params` and `env` may refer to; the run of a step that is code is made before they are complete.
+    private var valueContexts: Contexts {
+        switch action {
+        case .entryPoint, .command: .anAttempt.union(.ownRun)
+        case .pipeline, .register, .search: .anAttempt
+        }
     }
 
     /// The values of the matrix variables: known before the step's cells are.

@@ -42,10 +42,3 @@ extension ViewType {
         }
     }
 }
-
-extension Array {
-    /// The elements in order, in parts of at most so many.
-    func parts(of limit: Int) -> [ArraySlice<Element>] {
-        stride(from: 0, to: count, by: limit).map { self[$0..<Swift.min($0 + limit, count)] }
-    }
-}

@@ -94,18 +94,16 @@ extension PipelineRun {
     /// What could not even be prepared has a run that says why.
     private func recordUnnested(_ attempt: StepAttempt, known: Run?, _ failure: NodeFailure) async -> StepResult {
         guard !failure.mayStillRun else { return StepResult(run: known?.info, failure: failure) }
-        let now = services.clock.now()
+        var attempt = attempt
+        // It can be gone on with another time.
+        attempt.runID = known?.info.runID
+        return await recordUnstarted(attempt, failure)
+    }
+
+    func recordUnstarted(_ attempt: StepAttempt, _ failure: NodeFailure) async -> StepResult {
         do {
-            // A run that is there already keeps what it has, so that it can be gone on with another time.
-            if let known {
-                let ended = try await services.store.updateRun(
-                    RunUpdate(
-                        runID: known.info.runID, status: .failed, endTime: now, tags: attempt.failureTags(failure),
-                        removedTags: [NodeTag.lease]))
-                return StepResult(run: ended, failure: failure, endTime: now)
-            }
             return try await attempt.recordUnstarted(
-                failure, environment: options.environment, at: now, in: services.store)
+                failure, environment: options.environment, at: services.clock.now(), in: services.store)
         } catch {
             attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
             return StepResult(run: nil, failure: failure)

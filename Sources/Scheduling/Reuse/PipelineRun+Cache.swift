@@ -104,7 +104,9 @@ extension PipelineRun {
 extension ResolvedStep {
     /// Whether a result of it may be used again.
     var isCacheable: Bool {
-        guard cache != nil else { return false }
+        guard let cache else { return false }
+        // What is made of its own run is another value each time, unless that does not matter.
+        guard awaitedVariables.isEmpty, awaitedParams.allSatisfy(cache.ignore.contains) else { return false }
         switch action {
         case .entryPoint, .command: return true
         case .pipeline, .register, .search: return false

@@ -121,7 +121,9 @@ package struct PlanRehearsal: Sendable {
     ) async throws -> (PlanForecast.Finding, NodeOutcome?)? {
         let resolved: ResolvedStep
         do { resolved = try plan.resolve(node, in: scope(node)) } catch { return nil }
-        guard resolved.isCacheable else { return (.init(.run, "never reused"), nil) }
+        guard resolved.isCacheable else {
+            return (.init(.run, resolved.awaitsRun ? "it is told its own run, which is new" : "never reused"), nil)
+        }
         var attempt = StepAttempt(
             node: node.id, step: step, number: 1, resolved: resolved, experimentID: experimentID, parentRunID: "",
             launchName: "", tags: [], readySince: services.clock.now(), outputFile: FilePath("/"))

@@ -31,7 +31,7 @@ extension PipelineRun {
                     // It runs already, whether or not there is room.
                     await self.services.runner.adopt(attempt, run: adopted, control: control)
                 } else {
-                    await self.runBorrowing(amounts, attempt, control: control)
+                    await self.runBorrowing(amounts, attempt, node: node, control: control)
                 }
             await self.ended(node, result)
             self.pending.end()
@@ -41,9 +41,11 @@ extension PipelineRun {
 
     /// Runs an attempt, in a nested pipeline with what the one around it lends.
     private func runBorrowing(
-        _ amounts: [String: Double], _ attempt: StepAttempt, control: StepControl
+        _ amounts: [String: Double], _ attempt: StepAttempt, node: Int, control: StepControl
     ) async -> StepResult {
-        guard let enclosing = options.enclosing else { return await services.runner.run(attempt, control: control) }
+        guard let enclosing = options.enclosing else {
+            return await runCompleted(attempt, node: node, control: control)
+        }
         let loan: ResourceLoan
         do {
             guard let lent = try await enclosing.lender.borrow(enclosing.borrowed(amounts)) else {
@@ -55,7 +57,7 @@ extension PipelineRun {
         }
         var attempt = attempt
         if !enclosing.reserved.contains(ResourcePool.gpu) { attempt.devices = loan.devices }
-        let result = await services.runner.run(attempt, control: control)
+        let result = await runCompleted(attempt, node: node, control: control)
         await enclosing.lender.giveBack(loan)
         return result
     }

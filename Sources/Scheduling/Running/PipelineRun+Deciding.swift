@@ -96,7 +96,10 @@ extension PipelineRun {
             }
             var scope = scope(places: places(of: node, attempt: number), cell: planned.cell)
             scope.facts = ["attempt": .int(number)]
-            let resolved = try plan.resolve(planned, in: scope)
+            // That of an attempt which an earlier runner began is there already.
+            let adopted = records[node].adopted?.info
+            scope.run = adopted
+            let resolved = try plan.resolve(planned, in: scope, hasRun: adopted != nil)
             records[node].resolved = resolved
             records[node].amounts = amounts(of: resolved, step)
             records[node].reserved = reserved(of: resolved, step)

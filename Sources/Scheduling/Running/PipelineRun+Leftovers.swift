@@ -92,10 +92,11 @@ extension PipelineRun {
         }
         scope.cell = node.cell
         scope.facts = ["attempt": .int(last.number)]
+        scope.run = last.run.info
         let launch = launchName(pipelineRun: info.runID, node: id, attempt: last.number)
         scope.places = places(of: step.step, launch: launch)
         var attempt = StepAttempt(
-            node: id, step: step, number: last.number, resolved: try plan.resolve(node, in: scope),
+            node: id, step: step, number: last.number, resolved: try plan.resolve(node, in: scope, hasRun: true),
             experimentID: info.experimentID,
             parentRunID: last.run.data.tag(WellKnownTag.parentRunID) ?? info.runID, launchName: launch,
             tags: [Tag(NodeTag.epoch, String(epoch))], readySince: last.run.info.startTime, places: scope.places,

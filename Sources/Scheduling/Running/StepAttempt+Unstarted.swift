@@ -14,10 +14,19 @@ extension StepAttempt {
 
     /// Creates the attempt's run as one that has failed, in one write: nothing is ever RUNNING that was not started.
     ///
+    /// A run that is there already is ended, and keeps what it has.
+    ///
     /// - Parameter environment: the runner's, which tells the user.
     func recordUnstarted(
         _ failure: NodeFailure, environment: [String: String], at now: Milliseconds, in store: any TrackingStore
     ) async throws -> StepResult {
+        if let runID {
+            let ended = try await store.updateRun(
+                RunUpdate(
+                    runID: runID, status: .failed, endTime: now, tags: failureTags(failure),
+                    removedTags: [NodeTag.lease, WellKnownTag.runner]))
+            return StepResult(run: ended, failure: failure, endTime: now)
+        }
         let user = userName(in: environment)
         let tags =
             tags.filter { $0.key != NodeTag.state }

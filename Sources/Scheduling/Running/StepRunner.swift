@@ -48,7 +48,7 @@ package struct StepAttempt: Sendable {
     package var devices: [Int] = []
     /// The run of the attempt before this one.
     package var previousRunID: String?
-    /// A run that exists already and is used instead of a new one.
+    /// Its run, where that had to be made before all of its values were known; they are recorded in it before anything is launched.
     package var runID: String?
     /// When it could have started.
     package var readySince: Milliseconds

@@ -104,11 +104,15 @@ struct Mistake: Sendable, CustomTestStringConvertible {
         Mistake("P043", "", "steps:\n  s: {command: x, params: {a: '${{ ‸maxx(1) }}'}}"),
         Mistake("P043", "step 's' has no matrix", "steps:\n  s: {command: x, params: {a: '${{ ‸matrix.a }}'}}"),
         Mistake(
-            "P043", "the run is made once the step's values are known",
-            "steps:\n  s: {command: x, params: {a: '${{ ‸run.run_id }}'}}"),
+            "P043", "use it in 'params' or 'env' of the step",
+            "steps:\n  s: {command: x, tags: {a: '${{ ‸run.run_id }}'}}"),
+        Mistake("P043", "did you mean 'run_id'?", "steps:\n  s: {command: x, params: {a: '${{ ‸run.runid }}'}}"),
+        Mistake(
+            "P043", "write 'pipeline.run_id' in the nested pipeline",
+            "steps:\n  s: {pipeline: other.yaml, params: {a: '${{ ‸run.run_id }}'}}"),
         Mistake(
             "P043", "'run.artifact_uri' cannot be used here",
-            "steps:\n  s: {command: x, env: {A: '${{ ‸run.artifact_uri }}'}}"),
+            "env: {A: '${{ ‸run.artifact_uri }}'}\nsteps:\n  s: {command: x}"),
         Mistake("P044", "null", "steps:\n  s: {command: x, params: {a: 'x${{ ‸null }}'}}"),
         Mistake("P046", "", "steps:\n  s: {command: x, when: 1 ‸== 'x'}"),
         Mistake("P047", "a → b → a", "steps:\n  ‸a: {command: x, needs: [b]}\n  b: {command: x, needs: [a]}"),

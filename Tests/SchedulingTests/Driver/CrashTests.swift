@@ -9,7 +9,7 @@ import Tracking
 
 /// A runner that dies at any write or event leaves what another one can finish.
 @Suite(.timeLimit(.minutes(10))) struct `W-09: runners that die` {
-    /// Ten nodes: four cells, a step that fails twice, and one that is skipped.
+    /// Eleven nodes: four cells, a step that fails twice, one that is told its own run, and one that is skipped.
     static func pipeline(backend: String) -> String {
         """
         name: ten
@@ -33,6 +33,10 @@ import Tracking
             needs: [load]
             command: 'step'
             retry: {times: 3, delay: 10s}
+          own:
+            command: 'step {id}'
+            params: {id: "${{ run.run_id }}"}
+            env: {PLACE: "${{ run.artifact_uri }}"}
           never: {when: params.n > 5, command: step}
           join:
             command: 'step {out} {parts} {rows}'
@@ -55,6 +59,7 @@ import Tracking
     static func perform(_ work: ScriptedEngine.Work) -> JobEnd {
         do {
             if work.node == "flaky", work.attempt < 3 { return .exited(1) }
+            if work.node == "own", !work.knowsItsRun { return .exited(2) }
             if work.node == "small" { try handOn("rows=7", work) }
             try performStep(work)
             return .exited(0)
@@ -64,7 +69,7 @@ import Tracking
     }
 
     static let expected: [String: [String: String]] = [
-        "load": ["data": "load()"], "small": ["rows": "7"], "flaky": [:], "last": [:],
+        "load": ["data": "load()"], "small": ["rows": "7"], "flaky": [:], "own": [:], "last": [:],
         "cells[i=0]": ["part": "cells[i=0](load(),0)"], "cells[i=1]": ["part": "cells[i=1](load(),1)"],
         "cells[i=2]": ["part": "cells[i=2](load(),2)"], "cells[i=3]": ["part": "cells[i=3](load(),3)"],
         "join": [

@@ -20,6 +20,8 @@ final class ScriptedEngine: Sendable {
         /// The words of the command after its first.
         var words: [String] { job.command.split(separator: " ").dropFirst().map { String($0.filter { $0 != "'" }) } }
         var variables: [String: String] { job.ownVariables }
+        /// Whether `run.run_id` as its first word and `run.artifact_uri` in `PLACE` are those of the run it logs to.
+        var knowsItsRun: Bool { words == [job.run.runID] && variables["PLACE"] == job.run.artifactURI }
     }
 
     typealias Script = @Sendable (Work) async -> JobEnd
@@ -82,6 +84,9 @@ final class ScriptedEngine: Sendable {
             || run.data.tag(NodeTag.state) != NodeState.starting.rawValue || run.data.tag(NodeTag.attempt) == nil
         {
             witness.breaks("invariant 3: '\(node)' was launched before the store knew it")
+        }
+        if node == "own", run.data.param("id") != job.run.runID {
+            witness.breaks("invariant 3: '\(node)' was launched before its values were recorded")
         }
         let work = Work(node: node, attempt: run.data.tag(NodeTag.attempt).flatMap { Int($0) } ?? 0, job: job)
         // A runner that dies here has submitted nothing.
