@@ -229,7 +229,7 @@ let package = Package(
                 "Execution", "Diagnostics", "LocalBackend", "Processes", "Projects", "SQLiteStore", "Tracking", "Files",
                 "TestSupport", systemPackage,
             ]),
-        tests("Containers", ["Containers", "Diagnostics", "Files", "Processes", "TestSupport", systemPackage]),
+        tests("Containers", ["Containers", "Diagnostics", "Files", "JSON", "Processes", "TestSupport", systemPackage]),
         tests(
             "Kubernetes",
             [

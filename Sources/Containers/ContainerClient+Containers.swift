@@ -24,6 +24,26 @@ package struct ContainerState: Sendable, Hashable {
     package var finishedAt: String
 }
 
+extension ContainerState {
+    /// Reads an engine's description; nil when it is none.
+    fileprivate init?(_ answer: JSONValue) {
+        guard let state = answer["State"], let id = answer["Id"]?.string else { return nil }
+        var labels: [String: String] = [:]
+        for member in answer["Config"]?["Labels"]?.object?.members ?? [] {
+            labels[member.name] = member.value.string ?? ""
+        }
+        let started = state["StartedAt"]?.string ?? ""
+        self.init(
+            id: id, name: (answer["Name"]?.string ?? "").droppingPrefix("/"), imageID: answer["Image"]?.string ?? "",
+            phase: ContainerState.Phase(rawValue: state["Status"]?.string ?? "") ?? .unknown,
+            exitCode: Int32(clamping: state["ExitCode"]?.integer ?? 0),
+            wasKilledForMemory: state["OOMKilled"]?.bool ?? false,
+            error: state["Error"]?.string ?? "", hasStarted: !started.isEmpty && !started.hasPrefix("0001-"),
+            labels: labels,
+            finishedAt: state["FinishedAt"]?.string ?? "")
+    }
+}
+
 extension ContainerClient {
     /// Creates a container; nothing runs yet.
     ///
@@ -73,6 +93,10 @@ extension ContainerClient {
 
     /// The container's state, or nil when there is none of that name.
     package func container(_ name: String) async throws -> ContainerState? {
+        if let answer = try await askSocket("/containers/\(EngineSocket.encoded(name))/json") {
+            if answer.status == 404 { return nil }
+            if answer.status == 200, let state = answer.json.flatMap({ ContainerState($0) }) { return state }
+        }
         let arguments = ["container", "inspect", "--format", "{{json .}}", name]
         let result = try await call(arguments, patience: patience)
         guard result.end.isSuccess else {
@@ -82,24 +106,10 @@ extension ContainerClient {
             }
             throw error
         }
-        guard let answer = try documents(result.output, arguments).first, let state = answer["State"],
-            let id = answer["Id"]?.string
-        else {
+        guard let state = try documents(result.output, arguments).first.flatMap({ ContainerState($0) }) else {
             throw ContainerError(.engineUnsuitable, "the engine's description of the container '\(name)' has no state")
         }
-        var labels: [String: String] = [:]
-        for member in answer["Config"]?["Labels"]?.object?.members ?? [] {
-            labels[member.name] = member.value.string ?? ""
-        }
-        let started = state["StartedAt"]?.string ?? ""
-        return ContainerState(
-            id: id, name: (answer["Name"]?.string ?? "").droppingPrefix("/"), imageID: answer["Image"]?.string ?? "",
-            phase: ContainerState.Phase(rawValue: state["Status"]?.string ?? "") ?? .unknown,
-            exitCode: Int32(clamping: state["ExitCode"]?.integer ?? 0),
-            wasKilledForMemory: state["OOMKilled"]?.bool ?? false,
-            error: state["Error"]?.string ?? "", hasStarted: !started.isEmpty && !started.hasPrefix("0001-"),
-            labels: labels,
-            finishedAt: state["FinishedAt"]?.string ?? "")
+        return state
     }
 
     /// Waits for the end of a container.
@@ -128,6 +138,9 @@ extension ContainerClient {
 
     /// Removes the container, also one that runs, with the volumes that are only its own.
     package func remove(_ container: String) async throws {
+        let answer = try await askSocket(
+            "/containers/\(EngineSocket.encoded(container))?force=1&v=1", method: "DELETE")
+        if let answer, answer.status == 204 || answer.status == 404 { return }
         let result = try await call(["rm", "--force", "--volumes", container], patience: patience)
         try accept(result, "rm")
     }
@@ -154,17 +167,18 @@ extension ContainerClient {
     ///
     /// - Parameter value: nil for any.
     package func containers(labelled label: String, as value: String? = nil) async throws -> [ListedContainer] {
-        let filter = "label=\(label)" + (value.map { "=\($0)" } ?? "")
-        return try await ask(["ps", "--all", "--no-trunc", "--filter", filter, "--format", "{{json .}}"]).compactMap {
-            guard let id = $0["ID"]?.string ?? $0["Id"]?.string else { return nil }
-            // Podman's list has an array and an object here, Docker's one text for all.
-            let name = $0["Names"]?.array?.first?.string ?? $0["Names"]?.string ?? ""
-            if let value = $0["Labels"]?[label]?.string { return ListedContainer(id: id, name: name, value: value) }
-            let texts = $0["Labels"]?.string?.split(separator: ",") ?? []
-            return texts.first { $0.hasPrefix("\(label)=") }.map {
-                ListedContainer(id: id, name: name, value: String($0.dropFirst(label.count + 1)))
-            }
+        let wanted = label + (value.map { "=\($0)" } ?? "")
+        var filter = JSONWriter()
+        filter.object { $0.field("label", [wanted]) { $0.string($1) } }
+        let filters = EngineSocket.encoded(String(decoding: filter.bytes, as: UTF8.self))
+        if let answer = try await askSocket("/containers/json?all=1&filters=\(filters)"), answer.status == 200,
+            let list = answer.json?.array
+        {
+            return list.compactMap { ListedContainer($0, label) }
         }
+        return try await ask(
+            ["ps", "--all", "--no-trunc", "--filter", "label=\(wanted)", "--format", "{{json .}}"]
+        ).compactMap { ListedContainer($0, label) }
     }
 }
 
@@ -174,6 +188,21 @@ package struct ListedContainer: Sendable, Hashable {
     package var name: String
     /// What the label says.
     package var value: String
+
+    /// Reads an entry of an engine's list.
+    fileprivate init?(_ entry: JSONValue, _ label: String) {
+        guard let id = entry["ID"]?.string ?? entry["Id"]?.string else { return nil }
+        self.id = id
+        // Podman's list and the engine's own have an array and an object here, Docker's one text for all.
+        name = (entry["Names"]?.array?.first?.string ?? entry["Names"]?.string ?? "").droppingPrefix("/")
+        if let value = entry["Labels"]?[label]?.string {
+            self.value = value
+        } else {
+            let texts = entry["Labels"]?.string?.split(separator: ",") ?? []
+            guard let text = texts.first(where: { $0.hasPrefix("\(label)=") }) else { return nil }
+            value = String(text.dropFirst(label.count + 1))
+        }
+    }
 }
 
 extension String {

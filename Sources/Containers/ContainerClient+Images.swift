@@ -17,6 +17,19 @@ package struct ImageFacts: Sendable, Hashable {
     package var workingDirectory: String
 }
 
+extension ImageFacts {
+    /// Reads an engine's description; nil when it is none.
+    fileprivate init?(_ answer: JSONValue) {
+        guard let id = answer["Id"]?.string else { return nil }
+        let configuration = answer["Config"]
+        self.init(
+            id: id.contains(":") ? id : "sha256:\(id)", tags: answer["RepoTags"].texts,
+            digests: answer["RepoDigests"].texts,
+            entryPoint: configuration?["Entrypoint"].texts ?? [], user: configuration?["User"]?.string ?? "",
+            workingDirectory: configuration?["WorkingDir"]?.string ?? "")
+    }
+}
+
 extension ContainerClient {
     /// Sees lines of a long operation, for whoever shows its progress.
     package typealias Progress = @Sendable (String) -> Void
@@ -29,6 +42,12 @@ extension ContainerClient {
     }
 
     private func image(named name: String) async throws -> ImageFacts? {
+        // One that it does not have is the client's business again: asking it once more costs nothing beside the pull to come.
+        if let answer = try await askSocket("/images/\(EngineSocket.encoded(name))/json"), answer.status == 200,
+            let facts = answer.json.flatMap({ ImageFacts($0) })
+        {
+            return facts
+        }
         let arguments = ["image", "inspect", "--format", "{{json .}}", name]
         let result = try await call(arguments, patience: patience)
         guard result.end.isSuccess else {
@@ -37,15 +56,10 @@ extension ContainerClient {
             if isAbsent { return nil }
             throw error
         }
-        guard let answer = try documents(result.output, arguments).first, let id = answer["Id"]?.string else {
+        guard let facts = try documents(result.output, arguments).first.flatMap({ ImageFacts($0) }) else {
             throw ContainerError(.engineUnsuitable, "the engine's description of the image '\(name)' has no id")
         }
-        let configuration = answer["Config"]
-        return ImageFacts(
-            id: id.contains(":") ? id : "sha256:\(id)", tags: answer["RepoTags"].texts,
-            digests: answer["RepoDigests"].texts,
-            entryPoint: configuration?["Entrypoint"].texts ?? [], user: configuration?["User"]?.string ?? "",
-            workingDirectory: configuration?["WorkingDir"]?.string ?? "")
+        return facts
     }
 
     /// Brings the image here.

@@ -17,6 +17,8 @@ package struct ContainerClient: Sendable {
     package let environment: [String: String]
     package let workingDirectory: FilePath
     package let starter: any ProcessStarter
+    /// Where short questions go; nil when they are the client's as well.
+    let socket: EngineSocket?
     /// An engine that has not answered a question after this time is not there (row K-01).
     package var patience: Duration = .seconds(9)
 
@@ -43,6 +45,7 @@ package struct ContainerClient: Sendable {
         self.environment = environment
         self.workingDirectory = workingDirectory
         self.starter = starter
+        socket = Self.localSocket(flavour, executable, environment)
     }
 
     // MARK: Calls
@@ -71,13 +74,31 @@ package struct ContainerClient: Sendable {
             }
             defer { group.cancelAll() }
             guard let first = try await group.next(), let result = first else {
-                throw ContainerError(
-                    .engineUnreachable,
-                    "the container engine has not answered '\(flavour.rawValue) \(arguments.prefix(2).joined(separator: " "))' within \(patience.components.seconds) s",
-                    remedy: "see whether its daemon is well (\(flavour.rawValue) info), and what DOCKER_HOST says")
+                throw silence("\(flavour.rawValue) \(arguments.prefix(2).joined(separator: " "))")
             }
             return result
         }
+    }
+
+    /// Asks the engine without the client where that can be done.
+    ///
+    /// - Returns: nil when the client has to be asked.
+    func askSocket(_ target: String, method: String = "GET") async throws -> EngineSocket.Answer? {
+        guard let socket else { return nil }
+        do {
+            let answer = try await socket.ask(method, target, patience: patience)
+            try Task.checkCancellation()
+            return answer
+        } catch is EngineSocket.Silence {
+            throw silence("\(method) \(target.prefix { $0 != "?" })")
+        }
+    }
+
+    private func silence(_ question: String) -> ContainerError {
+        ContainerError(
+            .engineUnreachable,
+            "the container engine has not answered '\(question)' within \(patience.components.seconds) s",
+            remedy: "see whether its daemon is well (\(flavour.rawValue) info), and what DOCKER_HOST says")
     }
 
     /// Runs the client and reads the JSON documents on its standard output.
@@ -244,21 +265,10 @@ extension ContainerClient {
     package func engineHost() async throws -> String {
         if flavour == .podman { return environment["CONTAINER_HOST"] ?? "" }
         if let host = environment["DOCKER_HOST"], !host.isEmpty { return host }
-        guard try usesContext() else { return "" }
+        let context = Self.chosenContext(environment, Self.clientConfiguration(environment))
+        guard context != nil else { return "" }
         let answer = try await ask(["context", "inspect", "--format", "{{json .Endpoints.docker.Host}}"])
         return answer.first?.string ?? ""
-    }
-
-    /// Whether the user has chosen a context, which is rare, so that most runs need not ask for it.
-    private func usesContext() throws -> Bool {
-        if let name = environment["DOCKER_CONTEXT"], !name.isEmpty { return name != "default" }
-        let folder =
-            environment["DOCKER_CONFIG"].map { FilePath($0) }
-            ?? environment["HOME"].map { FilePath($0).appending(".docker") }
-        guard let folder, let bytes = try? readFile(folder.appending("config.json"), limit: 1 << 20),
-            let configuration = try? JSONReader.read(bytes.span), let name = configuration["currentContext"]?.string
-        else { return false }
-        return !name.isEmpty && name != "default"
     }
 
     /// Whether the engine runs without root's rights.

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+package import SystemPackage
 
 /// A port nobody listens on just now.
 ///
@@ -77,18 +78,44 @@ private func withLoopbackAddress(port: Int, _ body: (UnsafePointer<sockaddr>, so
 ///
 /// Not a stand-in for an engine: it plays the hostile ones.
 package final class RawServer: Sendable {
+    /// 0 for a socket in the file system.
     package let port: Int
-    private let listener: LoopbackListener
+    private let listener: Int32
     private let connections = Mutex<[Int32]>([])
 
     /// - Parameter serve: runs on a thread of its own for each connection; returning closes it.
-    package init(_ serve: @escaping @Sendable (RawConnection) -> Void) throws {
-        listener = try LoopbackListener()
-        port = listener.port
-        let listener = listener
+    package convenience init(_ serve: @escaping @Sendable (RawConnection) -> Void) throws {
+        let listener = try LoopbackListener()
+        self.init(listener.descriptor, port: listener.port, serve)
+    }
+
+    /// - Parameter path: of a socket that is made; it has at most 107 bytes.
+    package convenience init(at path: FilePath, _ serve: @escaping @Sendable (RawConnection) -> Void) throws {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let text = Array(path.string.utf8)
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            unsafe buffer.copyBytes(from: text.prefix(buffer.count - 1))
+        }
+        let bound = unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard bound == 0, listen(descriptor, 64) == 0 else {
+            close(descriptor)
+            throw FixtureFailure("cannot listen at '\(path)'")
+        }
+        self.init(descriptor, port: 0, serve)
+    }
+
+    private init(_ listener: Int32, port: Int, _ serve: @escaping @Sendable (RawConnection) -> Void) {
+        self.listener = listener
+        self.port = port
         Thread.detach { [weak self] in
             while true {
-                let descriptor = accept(listener.descriptor, nil, nil)
+                let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0, let self else { return }
                 self.connections.withLock { $0.append(descriptor) }
                 Thread.detach {
@@ -101,8 +128,8 @@ package final class RawServer: Sendable {
 
     /// Ends all connections; the threads that serve them end with their next call.
     package func stop() {
-        shutdown(listener.descriptor, Int32(SHUT_RDWR))
-        listener.close()
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
         for descriptor in connections.withLock({ $0 }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
     }
 

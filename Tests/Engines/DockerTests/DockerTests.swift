@@ -311,6 +311,40 @@ extension OnDocker {
             }
         }
 
+        // MARK: What it costs
+
+        @Test(.enabled(if: DockerEngine.flavour == .docker))
+        func `a container is one start of the client, where the engine is on a socket of this machine`() async throws {
+            let starter = RecordingStarter(Keeper.shared)
+            let backend = try DockerBackend(
+                environment: DockerEngine.environment, workingDirectory: "/", starter: starter)
+            try await backend.check(prospective())
+            for (command, code) in [("true", Int32(0)), ("exit 3", 3)] {
+                let job = try job(command)
+                let submitted = try await backend.submit(job)
+                #expect(await submitted.wait().exitCode == code)
+                await submitted.settle()
+                #expect(try await DockerEngine.containers(ofRun: job.run.runID) == [])
+            }
+            let clients = starter.commands.filter { $0.first == "docker" }
+            #expect(clients.count == 2 && clients.allSatisfy { $0.dropFirst().first == "run" }, "\(clients)")
+        }
+
+        @Test(.enabled(if: DockerEngine.flavour == .docker))
+        func `a client that is a script is asked itself, as it may lead to any engine`() async throws {
+            let real = try DockerEngine.client()
+            try folder.directory.writeFile(
+                RelativePath("docker"), Array("#!/bin/sh\nexec '\(real.executable)' \"$@\"\n".utf8), mode: 0o755)
+            let starter = RecordingStarter(Keeper.shared)
+            let script = try ContainerClient(
+                environment: DockerEngine.environment.merging(["PATH": folder.path.string]) { $1 },
+                workingDirectory: "/", starter: starter)
+            let image = try ImageReference(DockerEngine.image)
+            let facts = try #require(try await script.image(image))
+            #expect(starter.commands.count == 1)
+            #expect(try await real.image(image) == facts)
+        }
+
         // MARK: K-01, the engine
 
         @Test func `K-01 without an engine there is an error within ten seconds`() async throws {
@@ -322,12 +356,20 @@ extension OnDocker {
 
         @Test func `K-01 an engine that accepts and never answers is given up`() async throws {
             let path = folder.path.appending("silent.sock")
-            let socket = try SilentSocket(path)
+            let silent = try RawServer(at: path) { while !$0.receive().isEmpty {} }
+            defer { silent.stop() }
             var client = try DockerEngine.client(["DOCKER_HOST": "unix://\(path)"])
             client.patience = .seconds(1)
-            let error = await #expect(throws: ContainerError.self) { try await client.version() }
-            #expect(error?.kind == .engineUnreachable)
-            _ = socket
+            let impatient = client
+            let image = try ImageReference(DockerEngine.image)
+            // By the client, and without it.
+            for question in [
+                { _ = try await impatient.version() }, { _ = try await impatient.image(image) },
+                { try await impatient.remove("nobody") },
+            ] {
+                let error = await #expect(throws: ContainerError.self) { try await question() }
+                #expect(error?.kind == .engineUnreachable)
+            }
         }
 
         @Test func `K-01 a client that the engine does not fit is told apart`() async throws {
@@ -435,28 +477,4 @@ extension OnDocker {
 /// The exit code of a command that ended by itself; nil when the backend explains the end.
 private func ended(_ end: JobEnd) -> Int32? {
     if case .ended = end { end.exitCode } else { nil }
-}
-
-/// A socket that takes connections and says nothing.
-private struct SilentSocket: ~Copyable {
-    let descriptor: Int32
-
-    init(_ path: FilePath) throws {
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
-            for (index, byte) in path.string.utf8.enumerated() where index < buffer.count - 1 {
-                unsafe buffer[index] = byte
-            }
-        }
-        let bound = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard bound == 0, listen(descriptor, 8) == 0 else { throw Errno(rawValue: errno) }
-    }
-
-    deinit { _ = close(descriptor) }
 }
