@@ -20,8 +20,7 @@ extension DockerBackend {
             let logs = try await client.follow(state.id, output: output(of: job))
             _ = await logs.wait()
             let end = JobEnd(state, wallTime: .zero, memoryLimit: job.resources.memory, outlivedItsRunner: true)
-            try await client.remove(state.id)
-            return .ended(end)
+            return .ended(EndedContainer(id: state.id, client: client, end: end))
         case .removing, .unknown:
             try await client.remove(state.id)
             return .gone(reason: "its runner died, and its container was being removed")
@@ -71,5 +70,23 @@ extension DockerBackend {
         return OutputHandling { stream, bytes in
             known.skipping { job.output.receive(stream, $0) }(bytes)
         }
+    }
+}
+
+/// A container that came to its end while no runner lived.
+private struct EndedContainer: SubmittedJob {
+    let id: String
+    let client: ContainerClient
+    let end: JobEnd
+
+    var handle: String? { id }
+    func wait() async -> JobEnd { end }
+    // There is nothing to end; it is removed once its end is recorded, whoever is impatient.
+    func cancel(grace: Duration) async {}
+    func kill() async {}
+
+    func settle() async {
+        // What cannot be removed now is found by its label at a later start.
+        try? await client.remove(id)
     }
 }

@@ -130,7 +130,9 @@ package struct KubernetesBackend: Backend {
             handle: "\(place.paths.namespace)/\(state.name)/\(state.id)",
             endMark: state.endMark, output: output)
         if state.condition("Complete") != nil || state.condition("Failed") != nil {
-            return .ended(await submitted.wait())
+            // Its log is part of its end.
+            _ = await submitted.wait()
+            return .ended(submitted)
         }
         return .running(submitted)
     }

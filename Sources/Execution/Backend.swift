@@ -106,8 +106,10 @@ package enum JobEnd: Sendable, Hashable {
 package enum Reattachment: Sendable {
     /// It still runs; its output goes to the job's output from here on.
     case running(any SubmittedJob)
-    /// It ended in the meantime; what it wrote has been handed to the job's output.
-    case ended(JobEnd)
+    /// It ended in the meantime, as `wait()` says at once; what it wrote has been handed to the job's output.
+    ///
+    /// What is left of it stays until `settle()`, as with every other job.
+    case ended(any SubmittedJob)
     /// The backend has never heard of it: it can be submitted.
     case neverSubmitted
     /// It was there, and nobody can tell how it ended.

@@ -206,7 +206,7 @@ package struct Launcher: Sendable {
             case .running(let running):
                 services.observe(.starting(command: prepared.commandPreview ?? job.command))
                 end = try await follow(running, prepared.request, record: record, control: control)
-            case .ended(let known): end = known
+            case .ended(let ended): end = await control.wait(for: ended, grace: prepared.request.grace)
             case .gone(let reason): end = .lost(reason: reason)
             }
         } catch {

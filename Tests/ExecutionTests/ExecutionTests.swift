@@ -247,6 +247,25 @@ import Tracking
         #expect(backend.jobs.map(\.name) == (remains == .nothing ? (1...10).map { "job-\($0)" } : []))
         #expect(try await store.searchRuns(RunSearch(experimentIDs: ["0"])).elements.count == 10)
     }
+
+    @Test(arguments: [Remains.running, .ended, .nothing])
+    func `what is left of a job is cleared away once its end is recorded, not before`(remains: Remains) async throws {
+        let run = try await abandoned("scripted")
+        let store = store
+        let statuses = Mutex<[RunStatus?]>([])
+        let end = end(0)
+        let backend = ScriptedBackend(
+            remains: remains,
+            onSettle: {
+                let status = try? await store.run(id: run.runID).info.status
+                statuses.withLock { $0.append(status) }
+            }
+        ) { _ in end }
+        let launcher = launcher(backend)
+        _ = try await launcher.reattach(
+            try await launcher.prepare(request()), run: run, handle: remains == .nothing ? nil : "handle")
+        #expect(statuses.withLock { $0 } == [.finished])
+    }
 }
 
 /// What is left of a job whose runner died.
@@ -265,13 +284,16 @@ private final class ScriptedBackend: Backend {
 
     private let handle: String?
     private let remains: Remains
+    private let onSettle: @Sendable () async -> Void
 
     init(
         waitsForCancel: Bool = false, handle: String? = nil, remains: Remains = .gone,
+        onSettle: @escaping @Sendable () async -> Void = {},
         _ script: @escaping @Sendable (Job) async throws -> JobEnd
     ) {
         self.handle = handle
         self.remains = remains
+        self.onSettle = onSettle
         self.waitsForCancel = waitsForCancel
         self.script = script
     }
@@ -282,8 +304,13 @@ private final class ScriptedBackend: Backend {
     func reattach(_ job: Job, handle: String?) async throws -> Reattachment {
         switch remains {
         case .running:
-            return .running(ScriptedJob(handle: handle, end: try await script(job), cancelled: nil, onCancel: {}))
-        case .ended: return .ended(try await script(job))
+            return .running(
+                ScriptedJob(
+                    handle: handle, end: try await script(job), cancelled: nil, onCancel: {}, onSettle: onSettle))
+        case .ended:
+            return .ended(
+                ScriptedJob(
+                    handle: handle, end: try await script(job), cancelled: nil, onCancel: {}, onSettle: onSettle))
         case .nothing: return .neverSubmitted
         case .gone: return .gone(reason: "it was deleted")
         case .silent: throw InvalidInput("the cluster does not answer")
@@ -295,11 +322,11 @@ private final class ScriptedBackend: Backend {
         state.withLock { $0.jobs.append(job) }
         let (cancelled, continuation) = AsyncStream<Void>.makeStream()
         return ScriptedJob(
-            handle: handle, end: end, cancelled: waitsForCancel ? cancelled : nil
-        ) { [weak self] in
-            self?.state.withLock { $0.isCancelled = true }
-            continuation.finish()
-        }
+            handle: handle, end: end, cancelled: waitsForCancel ? cancelled : nil,
+            onCancel: { [weak self] in
+                self?.state.withLock { $0.isCancelled = true }
+                continuation.finish()
+            }, onSettle: onSettle)
     }
 }
 
@@ -308,6 +335,7 @@ private struct ScriptedJob: SubmittedJob {
     let end: JobEnd
     let cancelled: AsyncStream<Void>?
     let onCancel: @Sendable () -> Void
+    let onSettle: @Sendable () async -> Void
 
     func wait() async -> JobEnd {
         // The task that waits is cancelled too; the job ends only when it has been told to.
@@ -317,6 +345,7 @@ private struct ScriptedJob: SubmittedJob {
 
     func cancel(grace: Duration) async { onCancel() }
     func kill() async { onCancel() }
+    func settle() async { await onSettle() }
 }
 
 private struct NoProcesses: ProcessStarter {

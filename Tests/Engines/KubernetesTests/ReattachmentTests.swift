@@ -88,11 +88,11 @@ extension KubernetesEngineTests {
             job.run = first.job.run
             job.name = first.job.name
         }
-        guard case .ended(let end) = try await KubernetesEngine.backend().reattach(again.job, handle: nil) else {
+        guard case .ended(let job) = try await KubernetesEngine.backend().reattach(again.job, handle: nil) else {
             Issue.record("not ended")
             return
         }
-        #expect(end.exitCode == 3)
+        #expect(await job.wait().exitCode == 3)
         #expect(again.text == "all of it\n")
     }
 

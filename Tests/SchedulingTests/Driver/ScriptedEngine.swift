@@ -139,9 +139,10 @@ final class ScriptedEngine: Sendable {
         }
         known.waiters.forEach { $0.resume() }
         guard known.isKnown else { return .neverSubmitted }
-        if let end = known.end { return .ended(end) }
+        let following = Following(name: job.name, engine: self, life: life)
+        if known.end != nil { return .ended(following) }
         life.onEnd { [self] in leave(job.name, life) }
-        return .running(Following(name: job.name, engine: self, life: life))
+        return .running(following)
     }
 
     fileprivate func wait(_ name: String, _ life: Life) async -> JobEnd {
