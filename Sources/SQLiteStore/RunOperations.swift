@@ -147,6 +147,29 @@ extension SQLiteStore {
     }
 }
 
+extension SQLiteStore {
+    package func latestRuns(
+        withTag key: String, among values: Set<String>, experimentIDs: [String]
+    ) async throws -> [String: [Run]] {
+        let values = Array(values)
+        guard !values.isEmpty, !experimentIDs.isEmpty else { return [:] }
+        var experiments: [String] = []
+        for id in experimentIDs { experiments.append(String(try Validation.experimentID(id))) }
+        let list = SQLiteValue.text(jsonArray(experiments))
+        // By the connection that writes: what this process has recorded is in its memory, and nothing is newer.
+        return try await writer.read { [tagIndexes] connection in
+            let rows = try tagIndexes.latestRuns(withTag: key, among: values, experimentIDs: list, on: connection)
+            var runs = try connection.completeRuns(rowIDs: rows.flatMap { $0 })[...]
+            var found: [String: [Run]] = [:]
+            for (value, rows) in zip(values, rows) where !rows.isEmpty {
+                found[value] = runs.prefix(rows.count).sorted { $0.info.startTime > $1.info.startTime }
+                runs = runs.dropFirst(rows.count)
+            }
+            return found
+        }
+    }
+}
+
 let runColumns =
     """
     r.run_uuid, r.name, r.experiment_id, r.user_id, r.status, r.start_time, r.end_time, r.lifecycle_stage, r.artifact_uri

@@ -5,13 +5,15 @@ package import Tracking
 ///
 /// How it works, from the bottom: `Connection` wraps the C library; `StoreFile` opens or creates the file and looks at its
 /// schema; `WriteQueue` owns the one connection that writes and commits many waiting writes at once; `ReaderPool` serves
-/// reads, and `SearchMemory` those searches that a file at rest can answer from memory. The operations themselves are extensions, one file per area, each a function from a connection to a value.
+/// reads, `SearchMemory` those searches that a file at rest can answer from memory, and `TagIndex` questions for values of tags.
+/// The operations themselves are extensions, one file per area, each a function from a connection to a value.
 package final class SQLiteStore: WriteReporting {
     package let path: FilePath
     package let options: Options
     let writer: WriteQueue
     let readers: ReaderPool
     let searchMemory: SearchMemory
+    let tagIndexes = ConfinedTagIndexes()
 
     package struct Options: Sendable {
         /// Below which new experiments keep their artifacts, unless they say where.

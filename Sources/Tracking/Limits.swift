@@ -36,6 +36,8 @@ package enum Limits {
     package static let metricHistoryResults = 25_000
     package static let metricIntervalResults = 2500
     package static let datasetSummaries = 1000
+    /// Ours: how many runs of one value ``TrackingStore/latestRuns(withTag:among:experimentIDs:)`` tells.
+    package static let latestRuns = 20
 
     /// Ours: a filter or order longer than this, or with more comparisons, is refused before it is looked at.
     package static let filterLength = 1 << 20

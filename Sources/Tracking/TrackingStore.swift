@@ -35,6 +35,14 @@ package protocol TrackingStore: Sendable {
     func searchRuns(_ search: RunSearch) async throws -> Page<Run>
     /// All active runs in that state that carry the tag, with their tags alone: how runs whose runner died are found.
     func runs(withStatus status: RunStatus, havingTag key: String) async throws -> [Run]
+    /// The latest active runs of these experiments whose tag has one of the values, by value: from the newest back to the first that has
+    /// finished, at most ``Limits/latestRuns`` of each.
+    ///
+    /// It asks at once for many values what a search asks for one. A run may be left out whose tag was given another value later than
+    /// its first one; none is there that does not belong.
+    func latestRuns(
+        withTag key: String, among values: Set<String>, experimentIDs: [String]
+    ) async throws -> [String: [Run]]
 
     // MARK: What runs log
 

@@ -110,6 +110,49 @@ struct SeveralCallsTests {
         }
     }
 
+    private static func pageOfRuns(_ values: Range<Int>, more: Bool) -> String {
+        let runs = values.map { value in
+            #"{"info":{"run_id":"r\#(value)","experiment_id":"0","status":"FINISHED"},"#
+                + #""data":{"tags":[{"key":"kind","value":"v\#(value)"}]}}"#
+        }
+        return #"{"runs":[\#(runs.joined(separator: ","))]\#(more ? #","next_page_token":"t""# : "")}"#
+    }
+
+    @Test func `many values of a tag are looked for in the newest runs, no further than until all are found`()
+        async throws
+    {
+        let values = Set((0..<40).map { "v\($0)" })
+        try await ScriptedServer.withStore { _, index, connection in
+            try await connection.answer(Self.pageOfRuns(index * 20..<index * 20 + 20, more: true))
+        } _: { store, server in
+            let found = try await store.latestRuns(withTag: "kind", among: values, experimentIDs: ["0"])
+            #expect(found.count == 40)
+            #expect(found["v39"]?.map(\.info.runID) == ["r39"])
+            #expect(server.calls == ["runs/search", "runs/search"])
+            #expect(server.requests[1].body.contains(#""page_token":"t""#))
+            #expect(server.requests[1].body.contains("tags.`kind` LIKE '%'"))
+        }
+        // Where reading on costs more than asking, the rest is asked for.
+        try await ScriptedServer.withStore { request, index, connection in
+            if request.body.contains("LIKE") {
+                return try await connection.answer(Self.pageOfRuns(index * 10..<index * 10 + 10, more: true))
+            }
+            try await connection.answer(request.body.contains("'v39'") ? Self.pageOfRuns(39..<40, more: false) : "{}")
+        } _: { store, server in
+            let found = try await store.latestRuns(withTag: "kind", among: values, experimentIDs: ["0"])
+            #expect(found.count == 31)
+            #expect(server.calls.count == 3 + 10)
+            #expect(server.requests.filter { $0.body.contains("LIKE") }.count == 3)
+        }
+        try await ScriptedServer.withStore { _, _, connection in
+            try await connection.answer(Self.pageOfRuns(0..<1, more: true))
+        } _: { store, server in
+            let found = try await store.latestRuns(withTag: "kind", among: ["v0"], experimentIDs: ["0"])
+            #expect(found.count == 1)
+            #expect(server.requests.map { $0.body.contains("tags.`kind` = 'v0'") } == [true])
+        }
+    }
+
     @Test func `a whole history is asked for in pages`() async throws {
         try await ScriptedServer.withStore { request, index, connection in
             let more = index < 2 ? #","next_page_token":"t\#(index)""# : ""

@@ -19,25 +19,58 @@ struct CacheLookup: Sendable {
         var live: String?
     }
 
-    func lookUp(_ key: CacheKey, _ resolved: ResolvedStep) async throws -> Answer {
-        guard let cache = resolved.cache else { return Answer() }
-        let page = try await services.store.searchRuns(
+    /// What is asked for a node: the key of its work, and what that work is.
+    struct Question {
+        var key: CacheKey
+        var resolved: ResolvedStep
+    }
+
+    /// The answers in the order of the questions, which the store is asked together.
+    func lookUp(_ questions: [Question]) async throws -> [Answer] {
+        var found: [Cache.Scope: [String: [Run]]] = [:]
+        for scope in Set(questions.compactMap { $0.resolved.cache?.scope }) {
+            let keys = questions.filter { $0.resolved.cache?.scope == scope }.map(\.key.hex)
+            found[scope] = try await services.store.latestRuns(
+                withTag: NodeTag.cacheKey, among: Set(keys), experimentIDs: try await experiments(in: scope))
+        }
+        var answers: [Answer] = []
+        for question in questions {
+            guard let cache = question.resolved.cache, let runs = found[cache.scope]?[question.key.hex] else {
+                answers.append(Answer())
+                continue
+            }
+            let answer = try await answer(question, among: runs)
+            // The latest finished one is of no use any more; one before it may be.
+            let mayHaveEarlier = answer.hit == nil && runs.contains { $0.info.status == .finished }
+            answers.append(
+                mayHaveEarlier ? try await self.answer(question, among: allRuns(of: question.key, cache)) : answer)
+        }
+        return answers
+    }
+
+    /// The runs with that key as a search tells them, however many have finished.
+    private func allRuns(of key: CacheKey, _ cache: ResolvedStep.Cache) async throws -> [Run] {
+        try await services.store.searchRuns(
             RunSearch(
                 experimentIDs: try await experiments(in: cache.scope),
                 filter: "tags.\"\(NodeTag.cacheKey)\" = '\(key.hex)'", orderBy: ["attributes.start_time DESC"],
-                maxResults: 20))
+                maxResults: 20)
+        ).elements
+    }
+
+    private func answer(_ question: Question, among runs: [Run]) async throws -> Answer {
         let now = services.clock.now()
         var answer = Answer()
-        for run in page.elements {
+        for run in runs {
             switch run.info.status {
             case .finished:
                 guard run.data.tag(NodeTag.cachedFrom) == nil, run.data.tag(NodeTag.pruned) == nil else { continue }
-                if let ttl = cache.timeToLive?.milliseconds, let end = run.info.endTime,
+                if let ttl = question.resolved.cache?.timeToLive?.milliseconds, let end = run.info.endTime,
                     now.subtractingReportingOverflow(end).partialValue > ttl
                 {
                     continue
                 }
-                if try await hasOutputs(run, resolved) { return Answer(hit: run) }
+                if try await hasOutputs(run, question.resolved) { return Answer(hit: run) }
             case .running, .scheduled:
                 let runner = run.data.tag(WellKnownTag.runner).flatMap { ProcessIdentity($0) }
                 if let runner, runner != services.owner, runner.liveness == .running { answer.live = run.info.runID }
@@ -67,19 +100,18 @@ struct CacheLookup: Sendable {
         return true
     }
 
-    /// Why the latest run of this node was other work; nil when there was none.
-    func missReason(_ key: CacheKey, node id: String) async throws -> String? {
-        guard !id.contains("'") else { return nil }
-        let page = try await services.store.searchRuns(
-            RunSearch(
-                experimentIDs: [experimentID],
-                filter: "tags.\"\(NodeTag.node)\" = '\(id)' and attributes.status = 'FINISHED'",
-                orderBy: ["attributes.start_time DESC"], maxResults: 1))
-        guard let text = page.elements.first?.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text)
-        else {
-            return nil
+    /// Why the latest run of each node was other work, by node; those that have had none are missing.
+    func missReasons(_ keys: [String: CacheKey]) async throws -> [String: String] {
+        let found = try await services.store.latestRuns(
+            withTag: NodeTag.node, among: Set(keys.keys), experimentIDs: [experimentID])
+        var reasons: [String: String] = [:]
+        for (node, key) in keys {
+            guard let run = found[node]?.last(where: { $0.info.status == .finished }),
+                let text = run.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text)
+            else { continue }
+            let reason = key.record.explanation(since: earlier)
+            reasons[node] = reason.isEmpty ? "the earlier result is not usable any more" : reason
         }
-        let reason = key.record.explanation(since: earlier)
-        return reason.isEmpty ? "the earlier result is not usable any more" : reason
+        return reasons
     }
 }

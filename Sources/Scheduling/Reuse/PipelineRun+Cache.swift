@@ -6,45 +6,128 @@ import Tracking
 
 /// Reuse by content (§4 of the design): a node whose key a finished run has takes that run's results over.
 extension PipelineRun {
-    func askCache(_ node: Int, _ resolved: ResolvedStep, otherwise examination: StateMachine.Examination) async {
+    /// Asks whether there is a result for the node; the nodes of one step that wait for the answer are asked for together.
+    func askCache(_ node: Int, otherwise examination: StateMachine.Examination) {
+        let step = machine.nodes[node].step
+        cacheQuestions[step, default: CacheQuestions()].waiting.append((node, examination))
+        guard cacheQuestions[step]?.isAsked == false else { return }
+        cacheQuestions[step]?.isAsked = true
+        perform { run in await run.askCache(for: step) }
+    }
+
+    private func askCache(for step: Int) async {
+        // The first of many cells must not wait for all the others.
+        var size = 1
+        while let open = cacheQuestions[step]?.waiting, !open.isEmpty {
+            cacheQuestions[step]?.waiting.removeFirst(min(size, open.count))
+            await answer(Array(open.prefix(size)))
+            size = min(2 * size, 256)
+        }
+        cacheQuestions[step] = nil
+    }
+
+    private func answer(_ questions: [CacheQuestions.Open]) async {
+        var asked: [AskedNode] = []
+        await withTaskGroup(of: AskedNode?.self) { group in
+            var next = questions.makeIterator()
+            // To find a key may take a while, such as asking for the content of an image.
+            for _ in 0..<16 { if let open = next.next() { group.addTask { await self.key(of: open) } } }
+            while let node = await group.next() {
+                if let node { asked.append(node) }
+                if let open = next.next() { group.addTask { await self.key(of: open) } }
+            }
+        }
+        asked.sort { $0.node < $1.node }
         let lookup = CacheLookup(services: services, experimentID: info.experimentID)
         do {
-            let attempt = makeAttempt(node, resolved, devices: [])
-            guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
-                return post(.examined(node, examination))
-            }
-            let key = CacheKey(inputs)
-            records[node].cacheKey = key
-            let step = plan.steps[machine.nodes[node].step]
-            if step.isForced || options.forcedSteps.contains(step.name) { return post(.examined(node, examination)) }
             // Two equal nodes compute once: the second looks again when the first is done.
-            if let owner = keyOwners[key.hex], owner != node {
-                keyWaiters[key.hex, default: []].append(node)
-                return
-            }
-            keyOwners[key.hex] = node
-            while true {
-                let answer = try await lookup.lookUp(key, resolved)
-                if let hit = answer.hit {
-                    try await takeOver(hit, by: node, attempt)
-                    post(.examined(node, .done(.cached)))
-                    return releaseKey(of: node)
+            asked.removeAll { asked in
+                if let owner = keyOwners[asked.key.hex], owner != asked.node {
+                    keyWaiters[asked.key.hex, default: []].append(asked.node)
+                    return true
                 }
-                guard let live = answer.live else { break }
-                services.observe(.note("\(attempt.node): waits for run \(live.prefix(8)), which does the same"))
-                await services.clock.sleep(until: services.clock.now() + 1_000)
-                guard machine.nodes[node].state == .ready else { return releaseKey(of: node) }
+                keyOwners[asked.key.hex] = asked.node
+                return false
             }
-            if let reason = try await lookup.missReason(key, node: attempt.node) {
-                records[node].cacheReason = reason
-                services.observe(.note("\(attempt.node): runs, because \(reason)"))
+            let answers = try await lookup.lookUp(asked.map { .init(key: $0.key, resolved: $0.attempt.resolved) })
+            var missed: [AskedNode] = []
+            var hits: [(AskedNode, Run)] = []
+            for (asked, answer) in zip(asked, answers) {
+                if let hit = answer.hit {
+                    hits.append((asked, hit))
+                } else if let live = answer.live {
+                    wait(for: live, asked)
+                } else {
+                    missed.append(asked)
+                }
+            }
+            let reasons = try await lookup.missReasons(
+                Dictionary(missed.map { ($0.attempt.node, $0.key) }) { first, _ in first })
+            for asked in missed {
+                if let reason = reasons[asked.attempt.node] {
+                    records[asked.node].cacheReason = reason
+                    services.observe(.note("\(asked.attempt.node): runs, because \(reason)"))
+                }
+                post(.examined(asked.node, asked.examination))
+            }
+            await withTaskGroup { group in
+                for (asked, hit) in hits { group.addTask { await self.takeOver(hit, by: asked) } }
+            }
+        } catch {
+            for asked in asked where machine.nodes[asked.node].state == .ready { cannotReuse(asked, because: error) }
+        }
+    }
+
+    /// The key of a node's work; nil when there is none, and the node runs.
+    private func key(of open: CacheQuestions.Open) async -> AskedNode? {
+        let (node, examination) = open
+        // It may have been cancelled in the meantime.
+        guard machine.nodes[node].state == .ready, let resolved = records[node].resolved else { return nil }
+        let attempt = makeAttempt(node, resolved, devices: [])
+        do {
+            if let inputs = try await services.runner.cacheInputs(of: attempt) {
+                let key = CacheKey(inputs)
+                records[node].cacheKey = key
+                let step = plan.steps[machine.nodes[node].step]
+                if !step.isForced, !options.forcedSteps.contains(step.name) {
+                    return AskedNode(node: node, examination: examination, attempt: attempt, key: key)
+                }
             }
             post(.examined(node, examination))
         } catch {
-            services.observe(
-                .warning(
-                    Diagnostic(.warning, "\(records[node].plan.id): reuse is not possible: \(messages(of: error))")))
+            observe(reuseFails: attempt.node, because: error)
             post(.examined(node, examination))
+        }
+        return nil
+    }
+
+    /// Looks again after a while when somebody else does the same at this moment.
+    private func wait(for live: String, _ asked: AskedNode) {
+        services.observe(.note("\(asked.attempt.node): waits for run \(live.prefix(8)), which does the same"))
+        perform { run in
+            await run.services.clock.sleep(until: run.services.clock.now() + 1_000)
+            guard run.machine.nodes[asked.node].state == .ready else { return run.releaseKey(of: asked.node) }
+            run.askCache(asked.node, otherwise: asked.examination)
+        }
+    }
+
+    private func cannotReuse(_ asked: AskedNode, because error: any Error) {
+        observe(reuseFails: asked.attempt.node, because: error)
+        post(.examined(asked.node, asked.examination))
+    }
+
+    private func observe(reuseFails node: String, because error: any Error) {
+        services.observe(
+            .warning(Diagnostic(.warning, "\(node): reuse is not possible: \(messages(of: error))")))
+    }
+
+    private func takeOver(_ hit: Run, by asked: AskedNode) async {
+        do {
+            try await takeOver(hit, by: asked.node, asked.attempt)
+            post(.examined(asked.node, .done(.cached)))
+            releaseKey(of: asked.node)
+        } catch {
+            cannotReuse(asked, because: error)
         }
     }
 
@@ -99,6 +182,24 @@ extension PipelineRun {
         outcomes[name]?.nodes[place].exitCode = 0
         outcomes[name]?.nodes[place].duration = hit.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
     }
+}
+
+/// The nodes of a step that wait to be asked for.
+struct CacheQuestions {
+    /// A node, and what happens when there is no result for it.
+    typealias Open = (node: Int, examination: StateMachine.Examination)
+
+    var waiting: [Open] = []
+    /// Whether somebody sees to them.
+    var isAsked = false
+}
+
+/// A node whose key is known.
+private struct AskedNode: Sendable {
+    let node: Int
+    let examination: StateMachine.Examination
+    let attempt: StepAttempt
+    let key: CacheKey
 }
 
 extension ResolvedStep {

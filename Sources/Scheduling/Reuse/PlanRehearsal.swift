@@ -13,6 +13,7 @@ package struct PlanRehearsal: Sendable {
     private let services: PipelineServices
     private let lookup: CacheLookup
     private let experimentID: String
+    private let writtenFiles: Set<String>
     private var outcomes: [String: StepOutcome] = [:]
     /// Steps whose results exist already.
     private var known: Set<Int> = []
@@ -30,6 +31,7 @@ package struct PlanRehearsal: Sendable {
         self.options = options
         self.services = services
         self.experimentID = experimentID
+        writtenFiles = plan.writtenFiles
         lookup = CacheLookup(services: services, experimentID: experimentID)
         for step in plan.steps { outcomes[step.name] = StepOutcome() }
         let earlier = try await earlierJournals(of: plan, experimentID: experimentID, in: services.store)
@@ -53,28 +55,33 @@ package struct PlanRehearsal: Sendable {
             return skip(step, "'\(plan.steps[missing.step].name)' is skipped")
         }
         guard let cells = try cells(of: step), !cells.isEmpty else { return }
-        var wanted: [PlanNode] = []
+        let isWanted: [Bool]
         do {
-            wanted = try cells.filter { try plan.isWanted($0, in: scope($0)) }
+            isWanted = try cells.map { try plan.isWanted($0, in: scope($0)) }
         } catch {
             // Its condition needs what is not there yet.
             return wait(step)
         }
-        guard !wanted.isEmpty else { return skip(step, "its condition is false") }
+        guard isWanted.contains(true) else { return skip(step, "its condition is false") }
         guard step.step.cache != nil, !step.isForced, options.usesCache else { return }
+        var candidates: [Candidate] = []
+        for (node, isWanted) in zip(cells, isWanted) where isWanted {
+            guard let candidate = try await candidate(node, step) else { return wait(step) }
+            candidates.append(candidate)
+        }
+        var answers = try await answers(for: candidates).makeIterator()
         var found: [PlanForecast.Finding] = []
         var members: [NodeOutcome] = []
-        for node in cells {
-            guard wanted.contains(node) else {
+        for isWanted in isWanted {
+            guard isWanted, let (finding, outcome) = answers.next() else {
                 found.append(.init(.omit, "its condition is false"))
                 continue
             }
-            guard let (finding, outcome) = try await find(node, step) else { return wait(step) }
             found.append(finding)
             if let outcome { members.append(outcome) }
         }
         findings[step.index] = found
-        guard members.count == wanted.count else { return }
+        guard members.count == candidates.count else { return }
         var outcome = StepOutcome()
         outcome.nodes = members
         outcome.isFanOut = step.fanOut != .none
@@ -115,38 +122,73 @@ package struct PlanRehearsal: Sendable {
         return scope
     }
 
-    /// What the store has for a node; nil when its values cannot be had yet.
-    private func find(
-        _ node: PlanNode, _ step: PlannedStep
-    ) async throws -> (PlanForecast.Finding, NodeOutcome?)? {
+    /// A node with its values, and the key of its work where it has one.
+    private enum Candidate {
+        case run(PlanNode, reason: String)
+        case reusable(PlanNode, CacheLookup.Question)
+    }
+
+    /// What can be asked for a node; nil when its values cannot be had yet.
+    private func candidate(_ node: PlanNode, _ step: PlannedStep) async throws -> Candidate? {
         let resolved: ResolvedStep
         do { resolved = try plan.resolve(node, in: scope(node)) } catch { return nil }
         guard resolved.isCacheable else {
-            return (.init(.run, resolved.awaitsRun ? "it is told its own run, which is new" : "never reused"), nil)
+            return .run(node, reason: resolved.awaitsRun ? "it is told its own run, which is new" : "never reused")
         }
         var attempt = StepAttempt(
             node: node.id, step: step, number: 1, resolved: resolved, experimentID: experimentID, parentRunID: "",
             launchName: "", tags: [], readySince: services.clock.now(), outputFile: FilePath("/"))
-        attempt.writtenFiles = plan.writtenFiles
+        attempt.writtenFiles = writtenFiles
         for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
         guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
-            return (.init(.run, "what it depends on cannot be told"), nil)
+            return .run(node, reason: "what it depends on cannot be told")
         }
-        let key = CacheKey(inputs)
-        let answer = try await lookup.lookUp(key, resolved)
-        guard let hit = answer.hit else {
-            if let live = answer.live { return (.init(.run, "run \(live.prefix(8)) does the same just now"), nil) }
-            let reason = try await lookup.missReason(key, node: node.id)
-            return (.init(.run, reason ?? "it has not been run before"), nil)
+        return .reusable(node, CacheLookup.Question(key: CacheKey(inputs), resolved: resolved))
+    }
+
+    /// What the store has for the nodes, in their order.
+    private func answers(for candidates: [Candidate]) async throws -> [(PlanForecast.Finding, NodeOutcome?)] {
+        let questions = candidates.compactMap { candidate in
+            if case .reusable(_, let question) = candidate { question } else { nil }
         }
+        var answers: [CacheLookup.Answer] = []
+        for part in stride(from: 0, to: questions.count, by: 256) {
+            answers += try await lookup.lookUp(Array(questions[part..<min(part + 256, questions.count)]))
+        }
+        var next = answers.makeIterator()
+        var missed: [String: CacheKey] = [:]
+        let told = candidates.map { candidate -> (PlanForecast.Finding, NodeOutcome?) in
+            switch candidate {
+            case .run(_, let reason): return (.init(.run, reason), nil)
+            case .reusable(let node, let question):
+                let answer = next.next() ?? CacheLookup.Answer()
+                guard let hit = answer.hit else {
+                    if let live = answer.live {
+                        return (.init(.run, "run \(live.prefix(8)) does the same just now"), nil)
+                    }
+                    missed[node.id] = question.key
+                    return (.init(.run, "it has not been run before"), nil)
+                }
+                return (finding(hit, question.key), outcome(of: node, hit))
+            }
+        }
+        let reasons = try await lookup.missReasons(missed)
+        return zip(candidates, told).map { candidate, told in
+            guard case .reusable(let node, _) = candidate, let reason = reasons[node.id] else { return told }
+            return (.init(.run, reason), nil)
+        }
+    }
+
+    private func finding(_ hit: Run, _ key: CacheKey) -> PlanForecast.Finding {
         let age = hit.info.endTime.map { services.clock.now() - $0 }
         let weak = key.isWeak ? "; something remote may have changed unnoticed" : ""
-        let finding = PlanForecast.Finding(
-            .reuse, "run \(hit.info.runID.prefix(8))\(age.map { ", \(ageText($0))" } ?? "")\(weak)")
-        let outcome = NodeOutcome(
+        return .init(.reuse, "run \(hit.info.runID.prefix(8))\(age.map { ", \(ageText($0))" } ?? "")\(weak)")
+    }
+
+    private func outcome(of node: PlanNode, _ hit: Run) -> NodeOutcome {
+        NodeOutcome(
             id: node.id, state: .cached, run: hit.info, exitCode: 0, outputs: storedOutputs(hit.data.tags),
             outputRunID: hit.info.runID, data: hit.data, cell: node.cell)
-        return (finding, outcome)
     }
 }
 

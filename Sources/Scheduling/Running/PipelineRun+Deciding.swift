@@ -114,7 +114,7 @@ extension PipelineRun {
                 request, timeout: resolved.timeout?.milliseconds, notBefore: notBefore(node, resolved),
                 retry: RetryPolicy(resolved.retry))
             guard resolved.isCacheable, options.usesCache else { return post(.examined(node, examination)) }
-            perform { run in await run.askCache(node, resolved, otherwise: examination) }
+            askCache(node, otherwise: examination)
         } catch let failure as NodeFailure {
             recordFailure(of: node, failure)
         } catch {

@@ -75,6 +75,8 @@ package actor PipelineRun {
     var earlier: [Journal]?
     /// The runs of attempts that an earlier runner began and this one goes on with.
     var takenOver: Set<String> = []
+    /// The nodes whose results are looked for, by step.
+    var cacheQuestions: [Int: CacheQuestions] = [:]
     /// Which node computes what a key stands for, and which wait for it.
     var keyOwners: [String: Int] = [:]
     var keyWaiters: [String: [Int]] = [:]

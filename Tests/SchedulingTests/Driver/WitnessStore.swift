@@ -282,6 +282,13 @@ struct WitnessStore: TrackingStore {
     func runs(withStatus status: RunStatus, havingTag key: String) async throws -> [Run] {
         try await life.read { try await base.runs(withStatus: status, havingTag: key) }
     }
+    func latestRuns(
+        withTag key: String, among values: Set<String>, experimentIDs: [String]
+    ) async throws -> [String: [Run]] {
+        try await life.read {
+            try await base.latestRuns(withTag: key, among: values, experimentIDs: experimentIDs)
+        }
+    }
 
     func logMetric(_ metric: Metric, runID: String) async throws {
         try await life.write { try await base.logMetric(metric, runID: runID) }

@@ -142,5 +142,51 @@ extension StoreConformance {
             #expect(found.first?.data.tag(WellKnownTag.runner) == "host:boot:1:2")
             #expect(foreign != running)
         },
+        Check("the latest runs with one of many values of a tag are found, back to the first that has finished") {
+            (store) async throws in
+            let experiments = ["0", try await store.createExperiment(ExperimentCreation(name: "other"))]
+            func make(_ value: String, at time: Int64, _ status: RunStatus = .finished, in experiment: String = "0")
+                async throws -> String
+            {
+                let run = try await store.createRun(
+                    RunCreation(experimentID: experiment, startTime: time, tags: [Tag("kind", value)]))
+                if status != .running {
+                    try await store.updateRun(RunUpdate(runID: run.info.runID, status: status, endTime: time))
+                }
+                return run.info.runID
+            }
+            func ask(_ values: [String], in experiments: [String] = ["0"]) async throws -> [String: [String]] {
+                try await store.latestRuns(withTag: "kind", among: Set(values), experimentIDs: experiments)
+                    .mapValues { $0.map(\.info.runID) }
+            }
+            #expect(try await ask(["a"]).isEmpty)
+            let old = try await make("a", at: 1)
+            let finished = try await make("a", at: 2)
+            let failed = try await make("a", at: 3, .failed)
+            let running = try await make("a", at: 4, .running)
+            let quoted = try await make("it's", at: 5)
+            let elsewhere = try await make("a", at: 6, in: experiments[1])
+            let many = (0..<40).map { "value \($0)" }
+            #expect(try await ask(["a", "b"]) == ["a": [running, failed, finished]])
+            #expect(try await ask(["a"], in: experiments) == ["a": [elsewhere]])
+            #expect(try await ask(["a"] + many) == ["a": [running, failed, finished]])
+            #expect(try await ask(["it's"] + many) == ["it's": [quoted]])
+            #expect(try await ask(["A", "a ", ""]).isEmpty)
+            #expect(try await ask(["a"], in: []).isEmpty)
+            #expect(try await ask([]).isEmpty)
+
+            // What has been asked before is no answer to what is asked now.
+            try await store.deleteRun(id: finished)
+            try await store.deleteTag("kind", runID: failed)
+            try await store.setTag(Tag("kind", "c"), runID: running)
+            #expect(try await ask(["a"]) == ["a": [old]])
+            var newest = ""
+            for (place, value) in many.enumerated() { newest = try await make(value, at: Int64(10 + place)) }
+            let found = try await ask(many)
+            #expect(found.count == 40)
+            #expect(found["value 39"] == [newest])
+            let complete = try await store.latestRuns(withTag: "kind", among: ["value 39"], experimentIDs: ["0"])
+            #expect(complete["value 39"]?.first == (try await store.run(id: newest)))
+        },
     ]
 }
