@@ -64,6 +64,40 @@ import Tracking
         #expect(log.output == "1\n1\nrows 5\n")
     }
 
+    @Test func `a file that a step leaves in the project's folder is an output when the pipeline says so`() async throws
+    {
+        try program.write("old.txt", "from an earlier day")
+        try await Task.sleep(for: .seconds(1.2))
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: in-place
+            on_error: continue
+            steps:
+              fresh: {command: 'mkdir -p out; echo 7 > out/new.txt', outputs: {file: ./out/new.txt}}
+              reader: {command: 'cat {file}', params: {file: "${{ steps.fresh.outputs.file }}"}}
+              stale: {command: "true", outputs: {file: ./old.txt}}
+              absent: {command: "true", outputs: {file: ./absent.txt}}
+              unsaid: {command: 'echo 1 > kept.txt', outputs: {file: kept.txt}}
+            """)
+        let result = try await program.run("run", "pipeline.yaml")
+        #expect(result.exitCode == 1)
+        let all = try await runs()
+        let states = Dictionary(
+            all.compactMap { run in run.data.tag("swiftflow.node").map { ($0, run.info.status) } },
+            uniquingKeysWith: { $1 })
+        #expect(
+            states == ["fresh": .finished, "reader": .finished, "stale": .failed, "absent": .failed, "unsaid": .failed])
+        #expect(result.messages.contains("the output 'file' is missing: './old.txt' is older than the attempt"))
+        #expect(result.messages.contains("the output 'file' is missing: there is no './absent.txt'"))
+        #expect(
+            result.messages.contains(
+                "the step logged no artifact 'kept.txt' and wrote nothing to ${{ outputs.file }};"
+                    + " if the project's own 'kept.txt' is meant, say './kept.txt'"))
+        let log = try await program.run("logs", try pipeline(all).info.runID, "reader")
+        #expect(log.output == "7\n")
+    }
+
     @Test func `W-02: a failure blocks what needs it and is told with the path`() async throws {
         try program.write(
             "pipeline.yaml",

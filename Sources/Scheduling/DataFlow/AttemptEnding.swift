@@ -98,8 +98,12 @@ final class AttemptEnding: Sendable {
                 return .artifact(path: path, digest: nil)
             }
             guard try await artifacts.exists(path, of: run) else {
+                let isInProject = fileStatus(projectFolder.appending(path)) != nil
                 throw NodeFailure(
-                    .missingOutput, "the output '\(output.name)' is missing: nothing was logged as '\(output.value)'")
+                    .missingOutput,
+                    "the output '\(output.name)' is missing: the step logged no artifact '\(path)' and wrote nothing to "
+                        + "${{ outputs.\(output.name) }}"
+                        + (isInProject ? "; if the project's own '\(path)' is meant, say './\(path)'" : ""))
             }
             return .artifact(path: path, digest: nil)
         } catch let failure as NodeFailure {
@@ -126,7 +130,8 @@ final class AttemptEnding: Sendable {
         if status.kind == .directory, let folder = try? Directory(opening: path), let entries = try? folder.list() {
             for entry in entries { newest = max(newest, entry.status.modified) }
         }
-        return newest
+        // File systems tell nanoseconds.
+        return newest / 1_000_000
     }
 
     /// The largest file of small values.
