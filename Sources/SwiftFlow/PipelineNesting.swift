@@ -17,6 +17,19 @@ extension StandardServices {
             if let resumed = try await resumeNested(known, step, launcher, digests) { return resumed }
             try await leave(known)
         }
+        let prepared = try await prepareNested(step, launcher: launcher, digests: digests)
+        if let bare, bare.hasParams(of: prepared.plan) {
+            return try await PipelineRun.resume(
+                bare.info.runID, prepared.plan, options: prepared.options, services: prepared.services,
+                displacing: step.displaced, recordsDefinition: true)
+        }
+        if let bare { try await leave(bare) }
+        return try await PipelineRun.start(
+            prepared.plan, options: prepared.options, services: prepared.services)
+    }
+
+    /// Reads and plans the pipeline that a step is, and begins nothing.
+    func prepareNested(_ step: NestedStep, launcher: Launcher, digests: DigestCache) async throws -> PreparedNesting {
         let source = try await nestedSource(step, launcher)
         try NestedPipelines.check(source.key, step.place, in: step.options.ancestors.map { ($0, $0) })
         var request = RunRequest(
@@ -25,6 +38,7 @@ extension StandardServices {
         let content = try readFile(source.file, limit: Pipeline.sizeLimit)
         var planRequest = PlanRequest()
         planRequest.maximumCells = step.options.maximumCells
+        planRequest.part.forceAll = step.isForced
         planRequest.params = given(step, for: Pipeline.read(content, file: source.file.string).0)
         var prepared = try prepare(
             source, request: request, planRequest: planRequest, content: content,
@@ -32,13 +46,15 @@ extension StandardServices {
         place(&prepared, in: step)
         let parts = try await pipelineServices(
             options: prepared.options, launcher: launcher, digests: digests, observe: step.observe)
-        if let bare, bare.hasParams(of: prepared.plan) {
-            return try await PipelineRun.resume(
-                bare.info.runID, prepared.plan, options: prepared.options, services: parts,
-                displacing: step.displaced, recordsDefinition: true)
-        }
-        if let bare { try await leave(bare) }
-        return try await PipelineRun.start(prepared.plan, options: prepared.options, services: parts)
+        return PreparedNesting(plan: prepared.plan, options: prepared.options, services: parts)
+    }
+
+    /// Whether the pipeline is in files of this machine, with nothing to be fetched.
+    func isHere(_ step: NestedStep) -> Bool {
+        guard step.version == nil, step.options.version == nil else { return false }
+        let nested = NestedPipelines(of: step.options.folder.appending("pipeline"), shown: "")
+        // One that is named wrongly has nothing to be fetched either.
+        do { return try nested.file(step.place) != nil } catch { return true }
     }
 
     private func leave(_ known: Run) async throws {

@@ -156,6 +156,10 @@ extension StandardServices {
                 services: launcher.services, options: options, artifacts: runArtifacts, digests: digests),
             artifacts: runArtifacts, observe: observe)
         parts.nest = { [self] step in try await nest(step, launcher: launcher, digests: digests) }
+        parts.prepareNested = { [self] step in
+            guard isHere(step) else { return nil }
+            return try await prepareNested(step, launcher: launcher, digests: digests)
+        }
         parts.conclude = { [self] run in
             let report = try await pipelineReport(of: run.runID)
             try await runArtifacts.write(report, to: "pipeline/report.html", of: run)

@@ -47,3 +47,15 @@ extension SwiftflowProgram {
         return try pipeline(try await recordedRuns()).info
     }
 }
+
+extension [Run] {
+    /// The last run of a node.
+    func node(_ id: String) throws -> Run {
+        try #require(last { $0.data.tag("swiftflow.node") == id })
+    }
+
+    /// The last run of a pipeline that is no step of another one.
+    func outermost() throws -> Run {
+        try #require(last { $0.data.tag("swiftflow.pipeline") != nil && $0.data.tag("swiftflow.node") == nil })
+    }
+}

@@ -22,7 +22,7 @@ struct PipelinePlanReport {
     }
 
     private var headline: String {
-        let steps = forecast.plan.steps.count
+        let steps = forecast.stepCount
         let omitted = forecast.count(of: .omit)
         var parts = [
             steps == 1 ? "1 step" : "\(steps) steps", "\(forecast.count(of: .run)) to run",

@@ -23,12 +23,16 @@ struct GraphCommand: ParsableCommand {
     @Flag(help: "Draw every cell of a fan-out instead of one box for all.")
     var expand = false
 
+    @Flag(help: "Draw a nested pipeline as one box instead of its steps.")
+    var flat = false
+
     func run() throws {
         let file = try PipelineFile.find(file)
         let made = file.plan(try options.request(), isCheck: true, looksAtProjects: false)
         file.show(made.findings)
         guard let plan = made.plan else { throw ExitStatus(code: 2) }
-        Output.write(try PipelineGraph(plan, isExpanded: expand).text(as: format))
+        let graph = try PipelineGraph(plan, isExpanded: expand, inside: { flat ? nil : $1.nested?.plan })
+        Output.write(graph.text(as: format))
     }
 }
 

@@ -53,8 +53,7 @@ struct PlanCommand: AsyncParsableCommand {
             guard let rehearsal = try await rehearsal(of: file) else {
                 return PlanForecast(plan, lookUp: { _, _ in .init(.run, "it has not been run before") })
             }
-            return PlanForecast(
-                plan, findings: rehearsal.findings, duration: { rehearsal.durations[$0.name] })
+            return rehearsal.forecast
         } catch {
             // What keeps it from running now is said, and the plan is shown as far as it is known.
             for finding in (error as? any ExplainedError)?.diagnostics ?? [Diagnostic(.warning, "\(error)")] {

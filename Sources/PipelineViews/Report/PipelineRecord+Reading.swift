@@ -37,18 +37,34 @@ extension PipelineRecord {
         let journal = try await Journal(of: run.info, in: store)
         var experimentName = run.info.experimentID
         if let experiment = try? await store.experiment(id: run.info.experimentID) { experimentName = experiment.name }
-        let steps = try await Self.withNested(Self.steps(of: run, plan, journal), in: store, artifacts)
+        var plans: [String: Plan] = [:]
+        let steps = try await Self.withNested(Self.steps(of: run, plan, journal), in: store, artifacts, plans: &plans)
         self.init(
             run: run, experimentName: experimentName, state: state, steps: steps,
-            graph: plan.flatMap { plan in
-                plan.steps.count <= PipelineReport.graphLimit ? try? PipelineGraph(plan) : nil
-            },
+            graph: plan.flatMap { Self.graph(of: $0, plans) },
             definition: source.map { String(decoding: $0, as: UTF8.self) }, time: time, serverURL: serverURL)
     }
 
+    /// With the insides of nested pipelines, as long as anybody could see them.
+    private static func graph(of plan: Plan, _ nested: [String: Plan]) -> PipelineGraph? {
+        let limit = PipelineReport.graphLimit
+        guard plan.steps.count <= limit else { return nil }
+        if nested.values.reduce(plan.steps.count, { $0 + $1.steps.count }) <= limit,
+            let graph = try? PipelineGraph(plan, inside: { path, _ in nested[path] })
+        {
+            return graph
+        }
+        return try? PipelineGraph(plan, inside: { _, _ in nil })
+    }
+
     /// The steps, each that is a pipeline followed by the steps of that one.
+    ///
+    /// - Parameters:
+    ///   - path: the way to the steps.
+    ///   - plans: gets the plans of nested pipelines by the way there; of cells that of the first.
     private static func withNested(
-        _ steps: [Step], in store: any TrackingStore, _ artifacts: any RunArtifacts, depth: Int = 1
+        _ steps: [Step], in store: any TrackingStore, _ artifacts: any RunArtifacts, path: String = "",
+        depth: Int = 1, plans: inout [String: Plan]
     ) async throws -> [Step] {
         var all: [Step] = []
         for step in steps {
@@ -61,7 +77,11 @@ extension PipelineRecord {
                 let source = try? await artifacts.read(definitionPath, of: run.info, limit: definitionLimit)
                 let plan = source.flatMap { Self.plan(of: run, source: $0) }
                 let inner = Self.steps(of: run, plan, try await Journal(of: run.info, in: store))
-                for var step in try await withNested(inner, in: store, artifacts, depth: depth + 1) {
+                let way = path.isEmpty ? node.id : nestedName(path, node.id)
+                if plans[stepPath(way)] == nil { plans[stepPath(way)] = plan }
+                let steps = try await withNested(
+                    inner, in: store, artifacts, path: way, depth: depth + 1, plans: &plans)
+                for var step in steps {
                     step.name = nestedName(node.id, step.name)
                     for index in step.nodes.indices {
                         step.nodes[index].id = nestedName(node.id, step.nodes[index].id)

@@ -144,7 +144,11 @@ package struct PipelineReport {
             return
         }
         var states: [String: NodeState] = [:]
-        for step in record.steps { states[step.name] = step.state }
+        for step in record.steps {
+            // Of cells that are pipelines the worst is shown.
+            let name = stepPath(step.name)
+            states[name] = states[name].map { NodeState.worse($0, step.state) } ?? step.state
+        }
         page.markup("<section><h2>Graph</h2>\n<style>")
         for (index, vertex) in graph.vertices.enumerated() {
             guard let state = states[vertex.id] else { continue }
@@ -267,6 +271,16 @@ extension NodeState {
         case .cancelled, .pruned: "ended"
         case .skipped, .blocked, .waiting, .ready: "none"
         }
+    }
+
+    /// The one that somebody has to know of first.
+    static func worse(_ one: NodeState, _ other: NodeState) -> NodeState {
+        let order: [NodeState] = [
+            .failed, .cancelled, .running, .starting, .retrying, .ready, .waiting, .blocked, .skipped, .pruned,
+            .succeeded, .cached,
+        ]
+        let places = [one, other].map { order.firstIndex(of: $0) ?? order.count }
+        return places[0] <= places[1] ? one : other
     }
 
     /// What it is called in a pipeline that may have ended before it was reached.

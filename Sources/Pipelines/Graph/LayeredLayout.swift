@@ -17,20 +17,27 @@ struct LayeredLayout {
     private(set) var height = 0
 
     private static let gap = 48
-    private static let rowHeight = 52
+    private static let rowGap = 20
+    /// What a point takes of its column.
+    private static let pointHeight = 32
     private static let margin = 16
     /// With more points than this, arrows go straight.
     private static let pointLimit = 20_000
 
-    /// - Parameter widths: of the boxes.
-    init(widths: [Int], edges: [(from: Int, to: Int)]) {
-        let layers = Self.layers(count: widths.count, edges)
-        var layout = Columns(count: widths.count, layers: layers)
+    struct Size: Hashable {
+        var width: Int
+        var height: Int
+    }
+
+    /// - Parameter sizes: of the boxes.
+    init(sizes: [Size], edges: [(from: Int, to: Int)]) {
+        let layers = Self.layers(count: sizes.count, edges)
+        var layout = Columns(count: sizes.count, layers: layers)
         var passed = [[Int]](repeating: [], count: edges.count)
         for (index, edge) in edges.enumerated() {
             var previous = edge.from
             for layer in (layers[edge.from] + 1)..<max(layers[edge.to], layers[edge.from] + 1)
-            where layout.size < widths.count + Self.pointLimit {
+            where layout.size < sizes.count + Self.pointLimit {
                 let point = layout.addPoint(in: layer)
                 passed[index].append(point)
                 layout.connect(previous, point)
@@ -41,23 +48,28 @@ struct LayeredLayout {
         layout.order()
 
         columnWidths = [Int](repeating: 0, count: layout.columns.count)
-        for (index, layer) in layers.enumerated() { columnWidths[layer] = max(columnWidths[layer], widths[index]) }
+        for (index, layer) in layers.enumerated() { columnWidths[layer] = max(columnWidths[layer], sizes[index].width) }
         var x = Self.margin
         for columnWidth in columnWidths {
             starts.append(x)
             x += columnWidth + Self.gap
         }
-        let rows = layout.columns.map(\.count).max() ?? 0
         width = max(x - Self.gap + Self.margin, 2 * Self.margin)
-        height = rows * Self.rowHeight + 2 * Self.margin
+        func rowHeight(_ member: Int) -> Int {
+            (member < sizes.count ? sizes[member].height : Self.pointHeight) + Self.rowGap
+        }
+        let heights = layout.columns.map { column in column.reduce(0) { $0 + rowHeight($1) } }
+        let tallest = heights.max() ?? 0
+        height = tallest + 2 * Self.margin
         var places = [Point](repeating: Point(x: 0, y: 0), count: layout.size)
         for (layer, column) in layout.columns.enumerated() {
-            let top = Self.margin + (rows - column.count) * Self.rowHeight / 2
-            for (row, member) in column.enumerated() {
-                places[member] = Point(x: starts[layer], y: top + row * Self.rowHeight + Self.rowHeight / 2)
+            var top = Self.margin + (tallest - heights[layer]) / 2
+            for member in column {
+                places[member] = Point(x: starts[layer], y: top + rowHeight(member) / 2)
+                top += rowHeight(member)
             }
         }
-        boxes = Array(places.prefix(widths.count))
+        boxes = Array(places.prefix(sizes.count))
         bends = passed.map { points in points.map { places[$0] } }
     }
 

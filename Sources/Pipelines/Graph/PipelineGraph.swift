@@ -1,18 +1,22 @@
 package import Diagnostics
-import JSON
 
 /// A plan as a picture: boxes and arrows, to be drawn in several languages.
 package struct PipelineGraph: Sendable {
     package struct Vertex: Sendable, Hashable {
-        /// Unique; a step's name or a node's id.
+        /// Unique; a step's name or a node's id, in a nested pipeline with the way to it.
         package var id: String
         /// Such as `train ×12`.
         package var label: String
         /// The key of the step's action.
         package var action: String
         package var isIncluded: Bool
+        /// Index of the frame around it: of the pipeline whose step it is.
+        package var parent: Int?
+        /// Whether it is a frame around others, which come behind it.
+        package var holdsSteps = false
     }
 
+    /// Both ends are in the same frame.
     package struct Edge: Sendable, Hashable {
         /// Indices of `vertices`.
         package var from: Int
@@ -30,30 +34,67 @@ package struct PipelineGraph: Sendable {
     package var name: String
     package var vertices: [Vertex] = []
     package var edges: [Edge] = []
+    /// The boxes of each frame, and those that are in none.
+    private(set) var frames: [Int?: [Int]] = [:]
 
     /// What a picture of every cell may have; beyond it nobody sees anything, and `n` cells times `m` are many arrows.
     package static let edgeLimit = 20_000
 
-    /// - Parameter isExpanded: whether every cell of a fan-out is a box of its own.
-    package init(_ plan: Plan, isExpanded: Bool = false) throws(InvalidInput) {
+    /// How deep frames are drawn in each other; deeper pipelines are boxes.
+    private static let depthLimit = 16
+
+    /// - Parameters:
+    ///   - isExpanded: whether every cell of a fan-out is a box of its own.
+    ///   - inside: the plan of the pipeline that a node is, by the way to it; nil for a box without an inside.
+    package init(
+        _ plan: Plan, isExpanded: Bool = false,
+        inside: (_ path: String, _ step: PlannedStep) -> Plan? = { $1.nested?.plan }
+    ) throws(InvalidInput) {
         name = plan.name
-        var places: [Range<Int>] = []
+        try add(plan, in: nil, prefix: "", depth: 0, isExpanded, inside)
+    }
+
+    private mutating func add(
+        _ plan: Plan, in parent: Int?, prefix: String, depth: Int, _ isExpanded: Bool,
+        _ inside: (_ path: String, _ step: PlannedStep) -> Plan?
+    ) throws(InvalidInput) {
+        var places: [[Int]] = []
         for step in plan.steps {
-            let first = vertices.count
+            var boxes: [(id: String, label: String)] = []
             let nodes = plan.nodes(of: step)
-            func vertex(_ id: String, _ label: String) -> Vertex {
-                Vertex(id: id, label: label, action: step.step.action.name, isIncluded: step.isIncluded)
-            }
             switch step.fanOut {
-            case .none: vertices.append(vertex(step.name, step.name))
-            case .dynamic: vertices.append(vertex(step.name, "\(step.name) ×?"))
-            case .cells where isExpanded: vertices += nodes.map { vertex($0.id, $0.id) }
-            case .cells: vertices.append(vertex(step.name, "\(step.name) ×\(nodes.count)"))
+            case .none: boxes = [(step.name, step.name)]
+            case .dynamic: boxes = [(step.name, "\(step.name) ×?")]
+            case .cells where isExpanded: boxes = nodes.map { ($0.id, $0.id) }
+            case .cells: boxes = [(step.name, "\(step.name) ×\(nodes.count)")]
             }
-            places.append(first..<vertices.count)
+            var own: [Int] = []
+            for box in boxes {
+                let index = vertices.count
+                own.append(index)
+                frames[parent, default: []].append(index)
+                let path = prefix + box.id
+                vertices.append(
+                    Vertex(
+                        id: path, label: box.label, action: step.step.action.name, isIncluded: step.isIncluded,
+                        parent: parent))
+                guard step.isIncluded, depth < Self.depthLimit, case .pipeline = step.step.action,
+                    let inner = inside(path, step), !inner.steps.isEmpty
+                else { continue }
+                vertices[index].holdsSteps = true
+                try add(inner, in: index, prefix: path + "/", depth: depth + 1, isExpanded, inside)
+            }
+            places.append(own)
         }
+        try addEdges(of: plan, places, prefix: prefix, isExpanded)
+    }
+
+    /// - Parameter places: the boxes of each step.
+    private mutating func addEdges(
+        of plan: Plan, _ places: [[Int]], prefix: String, _ isExpanded: Bool
+    ) throws(InvalidInput) {
         var byID: [String: Int] = [:]
-        for (index, vertex) in vertices.enumerated() { byID[vertex.id] = index }
+        for index in places.joined() { byID[vertices[index].id] = index }
         for step in plan.steps {
             for dependency in step.dependencies {
                 let other = plan.steps[dependency.step]
@@ -63,7 +104,9 @@ package struct PipelineGraph: Sendable {
                 }
                 if isExpanded, dependency.isSameCell, case .cells = step.fanOut, case .cells = other.fanOut {
                     for (node, to) in zip(plan.nodes(of: step), places[step.index]) {
-                        guard let id = plan.matchingCellID(of: other, for: node), let from = byID[id] else { continue }
+                        guard let id = plan.matchingCellID(of: other, for: node), let from = byID[prefix + id] else {
+                            continue
+                        }
                         add(from, to)
                     }
                     continue
@@ -86,105 +129,5 @@ package struct PipelineGraph: Sendable {
         case .json: json
         case .svg: svg
         }
-    }
-
-    // MARK: Mermaid
-
-    private var mermaid: String {
-        var text = "flowchart LR\n"
-        for (index, vertex) in vertices.enumerated() {
-            let (open, close) = Self.mermaidShape(of: vertex.action)
-            text += "  n\(index)\(open)\"\(Self.mermaidText(vertex.label))\"\(close)\n"
-        }
-        for edge in edges {
-            let arrow = edge.isOrderOnly || edge.isOptional ? "-.->" : "-->"
-            text += "  n\(edge.from) \(arrow) n\(edge.to)\n"
-        }
-        let left = vertices.indices.filter { !vertices[$0].isIncluded }
-        if !left.isEmpty {
-            text += "  classDef left stroke-dasharray: 4 4,opacity:0.5\n"
-            text += "  class \(left.map { "n\($0)" }.joined(separator: ",")) left\n"
-        }
-        return text
-    }
-
-    private static func mermaidShape(of action: String) -> (String, String) {
-        switch action {
-        case "register": ("[(", ")]")
-        case "search": ("{{", "}}")
-        case "pipeline": ("[[", "]]")
-        default: ("[", "]")
-        }
-    }
-
-    /// Mermaid knows entities, and no other escape.
-    private static func mermaidText(_ text: String) -> String {
-        var result = ""
-        for scalar in escapedForTerminal(text).unicodeScalars {
-            switch scalar {
-            case "\"", "<", ">", "&", "#", ";", "`", "\\": result += "#\(scalar.value);"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-
-    // MARK: Graphviz
-
-    private var dot: String {
-        var text = "digraph \(Self.dotText(name)) {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n"
-        for (index, vertex) in vertices.enumerated() {
-            var attributes = ["label=\(Self.dotText(vertex.label))"]
-            switch vertex.action {
-            case "register": attributes.append("shape=cylinder")
-            case "search": attributes.append("shape=hexagon")
-            case "pipeline": attributes.append("peripheries=2")
-            default: break
-            }
-            if !vertex.isIncluded { attributes.append("style=\"rounded,dashed\"") }
-            text += "  n\(index) [\(attributes.joined(separator: ", "))];\n"
-        }
-        for edge in edges {
-            let style = edge.isOptional ? " [style=dotted]" : edge.isOrderOnly ? " [style=dashed]" : ""
-            text += "  n\(edge.from) -> n\(edge.to)\(style);\n"
-        }
-        return text + "}\n"
-    }
-
-    private static func dotText(_ text: String) -> String {
-        var result = "\""
-        for character in escapedForTerminal(text) {
-            if character == "\"" || character == "\\" { result += "\\" }
-            result.append(character)
-        }
-        return result + "\""
-    }
-
-    // MARK: JSON
-
-    private var json: String {
-        var writer = JSONWriter()
-        writer.object { writer in
-            writer.field("name", name)
-            writer.name("nodes")
-            writer.array(vertices) { writer, vertex in
-                writer.object { writer in
-                    writer.field("id", vertex.id)
-                    writer.field("label", vertex.label)
-                    writer.field("action", vertex.action)
-                    writer.field("included", vertex.isIncluded)
-                }
-            }
-            writer.name("edges")
-            writer.array(edges) { writer, edge in
-                writer.object { writer in
-                    writer.field("from", vertices[edge.from].id)
-                    writer.field("to", vertices[edge.to].id)
-                    writer.field("order_only", edge.isOrderOnly)
-                    writer.field("optional", edge.isOptional)
-                }
-            }
-        }
-        return String(decoding: writer.bytes, as: UTF8.self) + "\n"
     }
 }

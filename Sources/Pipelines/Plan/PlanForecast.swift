@@ -27,6 +27,8 @@ package struct PlanForecast: Sendable {
         package var count: Int?
         package var decision: Decision
         package var reason: String
+        /// Whether it is a pipeline whose steps have rows of their own.
+        package var holdsSteps = false
     }
 
     package let plan: Plan
@@ -40,16 +42,27 @@ package struct PlanForecast: Sendable {
 
     /// - Parameters:
     ///   - findings: what the store says about all nodes of a step, by the step's index.
+    ///   - nested: of steps that are pipelines what happens in each of them, by the step's index.
     ///   - lookUp: what the store says about a node whose step may be reused; nil for nothing.
     ///   - duration: how long a step took when it last succeeded.
     package init(
-        _ plan: Plan, findings known: [Int: [Finding]] = [:], duration: (PlannedStep) -> Duration? = { _ in nil },
+        _ plan: Plan, findings known: [Int: [Finding]] = [:], nested: [Int: [PlanForecast]] = [:],
+        duration: (PlannedStep) -> Duration? = { _ in nil },
         lookUp: (PlannedStep, PlanNode) -> Finding? = { _, _ in nil }
     ) {
         self.plan = plan
         var rows: [Row] = []
+        var all: [Row] = []
         var running: Set<Int> = []
         for step in plan.steps {
+            let first = rows.count
+            var inside = nested[step.index] ?? []
+            // What is not known of each cell is taken for the same in all.
+            var times: Int? = 1
+            if inside.isEmpty, step.isIncluded, let inner = step.nested?.plan {
+                inside = [PlanForecast(inner, lookUp: lookUp)]
+                times = step.fanOut.isDynamic ? nil : plan.nodes(of: step).count
+            }
             let nodes = plan.nodes(of: step)
             let findings =
                 if let given = known[step.index], step.isIncluded, !given.isEmpty {
@@ -67,25 +80,56 @@ package struct PlanForecast: Sendable {
                 {
                     rows[rows.count - 1].count = last.count.flatMap { known in count.map { known + $0 } }
                 } else {
-                    rows.append(Row(step: step.name, count: count, decision: finding.decision, reason: finding.reason))
+                    rows.append(
+                        Row(
+                            step: step.name, count: count, decision: finding.decision, reason: finding.reason,
+                            holdsSteps: !inside.isEmpty && finding.decision != .omit))
                 }
+            }
+            all += rows[first...]
+            if rows[first...].contains(where: \.holdsSteps) {
+                all += Self.rows(of: inside, in: step.name, times: times)
             }
         }
         self.rows = rows
-        var all: [Row] = []
-        for (index, row) in rows.enumerated() {
-            all.append(row)
-            // Several rows may be of one step.
-            let isLast = index + 1 == rows.count || rows[index + 1].step != row.step
-            guard isLast, row.decision != .omit, let nested = plan.step(named: row.step)?.nested?.plan else { continue }
-            for var inner in PlanForecast(nested).allRows {
-                inner.step = "\(row.step)/\(inner.step)"
-                all.append(inner)
+        allRows = all
+        func expected(_ step: PlannedStep) -> Duration? {
+            let inside = nested[step.index] ?? []
+            guard !inside.isEmpty, inside.allSatisfy(\.isTimeKnown) else { return duration(step) }
+            return inside.map(\.path.length).max()
+        }
+        path = plan.criticalPath { running.contains($0.index) ? expected($0) : .zero }
+        isTimeKnown = path.steps.allSatisfy { !running.contains($0) || expected(plan.steps[$0]) != nil }
+    }
+
+    /// The rows of a nested pipeline; those of several, which are the cells of one step, together.
+    ///
+    /// - Parameter times: for how many cells each of them stands; nil while that is not known.
+    private static func rows(of forecasts: [PlanForecast], in step: String, times: Int?) -> [Row] {
+        var rows: [Row] = []
+        var places: [Row: Int] = [:]
+        var order: [String: Int] = [:]
+        for forecast in forecasts {
+            for var row in forecast.allRows {
+                row.step = "\(step)/\(row.step)"
+                let count = row.count.flatMap { known in
+                    times.map { known.multipliedReportingOverflow(by: $0).partialValue }
+                }
+                row.count = nil
+                if let place = places[row] {
+                    rows[place].count = rows[place].count.flatMap { known in count.map { known + $0 } }
+                    continue
+                }
+                places[row] = rows.count
+                if order[row.step] == nil { order[row.step] = rows.count }
+                row.count = count
+                rows.append(row)
             }
         }
-        allRows = all
-        path = plan.criticalPath { running.contains($0.index) ? duration($0) : .zero }
-        isTimeKnown = path.steps.allSatisfy { !running.contains($0) || duration(plan.steps[$0]) != nil }
+        guard forecasts.count > 1 else { return rows }
+        return rows.enumerated().sorted { left, right in
+            (order[left.element.step] ?? 0, left.offset) < (order[right.element.step] ?? 0, right.offset)
+        }.map(\.element)
     }
 
     private static func decision(
@@ -105,13 +149,19 @@ package struct PlanForecast: Sendable {
         return Finding(.run, "or reused, if an equal run is in the store")
     }
 
-    /// Whether anything would run.
-    package var hasWork: Bool { rows.contains { $0.decision == .run } }
+    /// The rows of what runs itself: pipelines that are steps only hold others.
+    private var leaves: [Row] { allRows.filter { !$0.holdsSteps } }
 
-    /// How many nodes have a decision.
+    /// Whether anything would run.
+    package var hasWork: Bool { leaves.contains { $0.decision == .run } }
+
+    /// How many nodes have a decision, those of nested pipelines among them.
     package func count(of decision: Decision) -> Int {
-        rows.filter { $0.decision == decision }.reduce(0) { $0 + ($1.count ?? 1) }
+        leaves.filter { $0.decision == decision }.reduce(0) { $0 + ($1.count ?? 1) }
     }
+
+    /// How many steps there are, those of nested pipelines among them.
+    package var stepCount: Int { Set(leaves.map(\.step)).count }
 
     /// The plan with its forecast as JSON, on several lines.
     package var json: String {
@@ -123,6 +173,7 @@ package struct PlanForecast: Sendable {
                 object["count"] = row.count.map { .integer(Int64($0)) } ?? .null
                 object["decision"] = .string(row.decision.rawValue)
                 object["reason"] = .string(row.reason)
+                if row.holdsSteps { object["holds_steps"] = .bool(true) }
                 return .object(object)
             })
         object["critical_path"] = .array(path.steps.map { .string(plan.steps[$0].name) })

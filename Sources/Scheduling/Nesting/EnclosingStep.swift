@@ -60,7 +60,22 @@ package struct NestedStep: Sendable {
     package var known: Run?
     /// The runner that the outer pipeline has been taken over from, and the nested ones with it.
     package var displaced: ProcessIdentity?
+    /// Whether nothing in it may be reused.
+    package var isForced = false
     package var observe: @Sendable (PipelineEvent) -> Void
+}
+
+/// A pipeline that is a step, planned but not begun.
+package struct PreparedNesting: Sendable {
+    package var plan: Plan
+    package var options: PipelineOptions
+    package var services: PipelineServices
+
+    package init(plan: Plan, options: PipelineOptions, services: PipelineServices) {
+        self.plan = plan
+        self.options = options
+        self.services = services
+    }
 }
 
 /// Prepares a nested pipeline and records its run; what it throws is why the step fails.

@@ -21,6 +21,7 @@ extension PipelineRun {
                     place: place, version: attempt.resolved.version, params: attempt.resolved.params,
                     node: attempt.node,
                     options: options, enclosing: enclosing(attempt, node: node), known: known, displaced: displaced,
+                    isForced: attempt.step.isForced || options.forcedSteps.contains(attempt.step.name),
                     observe: { [id = attempt.node] in observe(.nested(id, $0)) }))
         } catch {
             var failure = NodeFailure(.launch, messages(of: error))

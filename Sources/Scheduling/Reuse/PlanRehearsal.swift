@@ -8,18 +8,20 @@ import Tracking
 ///
 /// Where a step needs something that has to be computed first, nobody can know more than that.
 package struct PlanRehearsal: Sendable {
-    private let plan: Plan
-    private let options: PipelineOptions
-    private let services: PipelineServices
+    let plan: Plan
+    let options: PipelineOptions
+    let services: PipelineServices
     private let lookup: CacheLookup
-    private let experimentID: String
+    let experimentID: String
     private let writtenFiles: Set<String>
-    private var outcomes: [String: StepOutcome] = [:]
+    private(set) var outcomes: [String: StepOutcome] = [:]
     /// Steps whose results exist already.
     private var known: Set<Int> = []
     private var skipped: Set<Int> = []
     /// By the index of the step: one for each node.
     package private(set) var findings: [Int: [PlanForecast.Finding]] = [:]
+    /// What happens in steps that are pipelines, by the index of the step.
+    private var nested: [Int: [PlanForecast]] = [:]
     /// How long each step took when it last ran.
     package private(set) var durations: [String: Duration] = [:]
 
@@ -37,6 +39,10 @@ package struct PlanRehearsal: Sendable {
         let earlier = try await earlierJournals(of: plan, experimentID: experimentID, in: services.store)
         durations = lastDurations(of: plan, in: earlier).mapValues { .milliseconds($0) }
         for index in plan.order { try await look(at: plan.steps[index], earlier) }
+    }
+
+    package var forecast: PlanForecast {
+        PlanForecast(plan, findings: findings, nested: nested, duration: { durations[$0.name] })
     }
 
     private mutating func look(at step: PlannedStep, _ earlier: [Journal]) async throws {
@@ -63,6 +69,7 @@ package struct PlanRehearsal: Sendable {
             return wait(step)
         }
         guard isWanted.contains(true) else { return skip(step, "its condition is false") }
+        if case .pipeline = step.step.action { return try await lookInside(step, cells, isWanted) }
         guard step.step.cache != nil, !step.isForced, options.usesCache else { return }
         var candidates: [Candidate] = []
         for (node, isWanted) in zip(cells, isWanted) where isWanted {
@@ -81,7 +88,48 @@ package struct PlanRehearsal: Sendable {
             if let outcome { members.append(outcome) }
         }
         findings[step.index] = found
-        guard members.count == candidates.count else { return }
+        if members.count == candidates.count { await know(step, members) }
+    }
+
+    /// A pipeline is looked at like the one around it, with the params that it would have.
+    private mutating func lookInside(_ step: PlannedStep, _ cells: [PlanNode], _ isWanted: [Bool]) async throws {
+        var found: [PlanForecast.Finding] = []
+        var inside: [PlanForecast] = []
+        var members: [NodeOutcome] = []
+        for (node, isWanted) in zip(cells, isWanted) {
+            guard isWanted else {
+                found.append(.init(.omit, "its condition is false"))
+                continue
+            }
+            guard let resolved = try? plan.resolve(node, in: scope(node)) else { return wait(step) }
+            let rehearsal: PlanRehearsal
+            do {
+                guard let known = try await rehearse(node, resolved) else {
+                    found.append(.init(.run, "its pipeline has to be fetched first"))
+                    continue
+                }
+                rehearsal = known
+            } catch {
+                found.append(.init(.run, messages(of: error)))
+                continue
+            }
+            let forecast = rehearsal.forecast
+            inside.append(forecast)
+            guard forecast.hasWork else {
+                found.append(.init(.reuse, "nothing in it has to run"))
+                if let outcome = rehearsal.outcome(as: node) { members.append(outcome) }
+                continue
+            }
+            let (run, reused) = (forecast.count(of: .run), forecast.count(of: .reuse))
+            found.append(.init(.run, "\(run) to run, \(reused) reused"))
+        }
+        findings[step.index] = found
+        nested[step.index] = inside
+        if members.count == isWanted.count(where: { $0 }) { await know(step, members) }
+    }
+
+    /// The results of all nodes of a step exist, so that what needs them can be looked at.
+    private mutating func know(_ step: PlannedStep, _ members: [NodeOutcome]) async {
         var outcome = StepOutcome()
         outcome.nodes = members
         outcome.isFanOut = step.fanOut != .none
@@ -112,12 +160,13 @@ package struct PlanRehearsal: Sendable {
         return try? plan.expand(step, in: scope(PlanNode(whole: step)))
     }
 
-    private func scope(_ node: PlanNode) -> OutcomeScope {
+    func scope(_ node: PlanNode?) -> OutcomeScope {
         var scope = OutcomeScope(steps: outcomes)
         scope.experimentID = experimentID
-        scope.cell = node.cell
+        scope.cell = node?.cell
         scope.secrets = options.secrets
         scope.facts = ["attempt": .int(1)]
+        guard let node else { return scope }
         for output in plan.steps[node.step].step.outputs { scope.places[output.name] = FilePath("/") }
         return scope
     }
@@ -139,7 +188,9 @@ package struct PlanRehearsal: Sendable {
             node: node.id, step: step, number: 1, resolved: resolved, experimentID: experimentID, parentRunID: "",
             launchName: "", tags: [], readySince: services.clock.now(), outputFile: FilePath("/"))
         attempt.writtenFiles = writtenFiles
+        attempt.secrets = options.enclosing?.secrets ?? [:]
         for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
+        attempt.inherited = options.enclosing?.variables ?? [:]
         guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
             return .run(node, reason: "what it depends on cannot be told")
         }

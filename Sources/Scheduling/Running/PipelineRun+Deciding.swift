@@ -195,10 +195,8 @@ extension PipelineRun {
 func bestCells(_ nodes: [NodeOutcome], by selection: Selection, in store: any TrackingStore) async -> [Int] {
     var candidates: [(place: Int, value: Double)] = []
     for (place, node) in nodes.enumerated() where node.state.isSuccess {
-        guard let run = node.run else { continue }
         var values = [node.data.metric(selection.metric)?.value].compactMap { $0 }
-        if selection.over == .best {
-            let id = node.outputRunID ?? run.runID
+        if selection.over == .best, let id = node.outputRunID ?? node.run?.runID {
             let history = try? await store.metricHistory(MetricHistoryQuery(runID: id, key: selection.metric))
             values = history?.elements.map(\.value) ?? values
         }

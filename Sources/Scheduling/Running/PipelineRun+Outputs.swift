@@ -20,7 +20,7 @@ extension PipelineRun {
                 services.observe(.warning(Diagnostic(.warning, "'outputs': \(messages(of: error))")))
                 continue
             }
-            guard let handed = handedOn(value) else { continue }
+            guard let handed = OutputValue(handingOn: value) else { continue }
             if options.enclosing != nil, let text = handed.recordedText, shortened(text) != text {
                 throw NodeFailure(
                     .missingOutput,
@@ -29,26 +29,6 @@ extension PipelineRun {
             outputs[output.name] = handed
         }
         return outputs
-    }
-
-    private func handedOn(_ value: Value) -> OutputValue? {
-        switch value {
-        case .null: nil
-        case .string(let text): .text(text)
-        case .artifact(let artifact) where artifact.form == .asAsked && artifact.uri.hasPrefix("runs:/"):
-            .reference(uri: artifact.uri, digest: artifact.digest)
-        case .bool, .int, .float, .list, .artifact: .value(value)
-        }
-    }
-
-    func numbers(in outputs: [String: OutputValue]) -> [String: Double] {
-        outputs.compactMapValues { output in
-            switch output {
-            case .value(.int(let number)): Double(number)
-            case .value(.float(let number)): number.isFinite ? number : nil
-            default: nil
-            }
-        }
     }
 
     /// The metrics that the step promises which this pipeline is.
@@ -71,7 +51,31 @@ extension PipelineRun {
     }
 }
 
+extension [String: OutputValue] {
+    /// Those that can be metrics.
+    var numbers: [String: Double] {
+        compactMapValues { output in
+            switch output {
+            case .value(.int(let number)): Double(number)
+            case .value(.float(let number)): number.isFinite ? number : nil
+            default: nil
+            }
+        }
+    }
+}
+
 extension OutputValue {
+    /// Nil for what is not there.
+    init?(handingOn value: Value) {
+        switch value {
+        case .null: return nil
+        case .string(let text): self = .text(text)
+        case .artifact(let artifact) where artifact.form == .asAsked && artifact.uri.hasPrefix("runs:/"):
+            self = .reference(uri: artifact.uri, digest: artifact.digest)
+        case .bool, .int, .float, .list, .artifact: self = .value(value)
+        }
+    }
+
     /// The text of its longest tag.
     fileprivate var recordedText: String? {
         switch self {

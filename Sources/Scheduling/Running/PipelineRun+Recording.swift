@@ -196,7 +196,7 @@ extension PipelineRun {
         if state == .succeeded {
             do throws(NodeFailure) {
                 handedOn = try outputs()
-                metrics = numbers(in: handedOn)
+                metrics = handedOn.numbers
                 try checkPromises(metrics)
             } catch {
                 failure = error

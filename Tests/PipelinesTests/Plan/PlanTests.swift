@@ -468,4 +468,21 @@ struct WrittenScope: Scope {
         #expect(forecast.rows.map(\.reason).suffix(2) == ["--force", "cache is off for this step"])
         #expect(forecast.path.length == .seconds(240) && forecast.hasWork && forecast.isTimeKnown)
     }
+
+    @Test func `the forecasts of cells that are pipelines are told together, and only their steps count`() throws {
+        let inner = try PipelineFixture("cache: true\nsteps:\n  a: {command: x}\n  b: {command: x}").plan()
+        let outer = try PipelineFixture("name: o\nsteps:\n  p: {pipeline: i.yaml, matrix: {n: [1, 2, 3]}}").plan()
+        func forecast(_ decision: PlanForecast.Decision, seconds: Int) -> PlanForecast {
+            PlanForecast(inner, duration: { _ in .seconds(seconds) }) { step, _ in
+                .init(step.name == "b" ? decision : .reuse, step.name)
+            }
+        }
+        let whole = PlanForecast(
+            outer, findings: [0: [.init(.reuse, "no"), .init(.run, "yes"), .init(.reuse, "no")]],
+            nested: [0: [forecast(.reuse, seconds: 5), forecast(.run, seconds: 9), forecast(.reuse, seconds: 7)]])
+        let told = whole.allRows.map { "\($0.step) \($0.count ?? 0) \($0.decision.rawValue)" }
+        #expect(told == ["p 1 reuse", "p 1 run", "p 1 reuse", "p/a 3 reuse", "p/b 2 reuse", "p/b 1 run"])
+        #expect(whole.count(of: .run) == 1 && whole.count(of: .reuse) == 5 && whole.stepCount == 2)
+        #expect(whole.path.length == .seconds(9) && whole.isTimeKnown && whole.hasWork)
+    }
 }

@@ -119,9 +119,7 @@ final class DriverHarness: Sendable {
     func rehearse(_ other: Plan? = nil) async throws -> PlanForecast {
         let (options, services) = services(Life())
         let plan = other ?? plan
-        let rehearsal = try await PlanRehearsal(plan, options: options, services: services, experimentID: "0")
-        return PlanForecast(
-            plan, findings: rehearsal.findings, duration: { rehearsal.durations[$0.name] })
+        return try await PlanRehearsal(plan, options: options, services: services, experimentID: "0").forecast
     }
 
     /// Lets time pass whenever nothing else happens, until `body` is done.
