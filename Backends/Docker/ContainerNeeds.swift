@@ -13,6 +13,8 @@ struct ContainerNeeds: Sendable {
     var buildsImage: Bool
     /// Values of `--volume`.
     var volumes: [String]
+    /// What `path` parameters name that is not in the container otherwise: mounted at its own path, to be read.
+    var readablePaths: [FilePath]
     /// The project's own variables, copied ones with the host's values.
     var variables: [(name: String, value: String)]
     /// `-A` as words of the client's command line.
@@ -21,7 +23,7 @@ struct ContainerNeeds: Sendable {
 
     /// - Throws: `InvalidInput` with everything that is wrong.
     init(
-        _ request: ContainerRequest?, source: JobSource, environment: [String: String],
+        _ request: ContainerRequest?, source: JobSource, paths: [PathParameter], environment: [String: String],
         configuration: DockerConfiguration
     ) throws(InvalidInput) {
         var reader = Reader(source: source, environment: environment)
@@ -29,7 +31,9 @@ struct ContainerNeeds: Sendable {
         image = reader.image(request)
         dockerfile = reader.dockerfile(request)
         buildsImage = request.buildsImage
-        volumes = reader.volumes(request, isAllowed: request.allowsMounts || configuration.allowsMounts)
+        let allowsMounts = request.allowsMounts || configuration.allowsMounts
+        volumes = reader.volumes(request, isAllowed: allowsMounts)
+        readablePaths = reader.paths(paths, request, isAllowed: allowsMounts)
         variables = reader.variables(
             request, isAllowed: request.allowsHostVariables || configuration.allowsHostVariables)
         (options, optionNames) = reader.options(request)
@@ -112,6 +116,62 @@ private struct Reader {
                 "if you trust it with that, run it with --allow-mounts")
         }
         return arguments
+    }
+
+    /// The places of `path` parameters that have to be mounted.
+    mutating func paths(_ parameters: [PathParameter], _ request: ContainerRequest, isAllowed: Bool) -> [FilePath] {
+        let targets = mountTargets(request)
+        var result: [FilePath] = []
+        var foreign: [String] = []
+        for parameter in parameters {
+            guard let path = parameter.path?.lexicallyNormalized() else { continue }
+            let isInProject = path.starts(with: source.projectFolder)
+            if isInProject, !request.buildsImage { continue }
+            if targets.contains(where: { path.starts(with: $0) }) || result.contains(where: { path.starts(with: $0) }) {
+                continue
+            }
+            guard let first = path.components.first,
+                path.components.count > 1 || !Self.foldersOfImages.contains(first.string)
+            else {
+                report(
+                    "parameter '\(parameter.name)': '\(path)' cannot be mounted into a container, whose own folder of that name it would hide",
+                    "mount it elsewhere (-A v=\(path):/host) and name that place by a parameter of type 'string'")
+                continue
+            }
+            if parameter.isDefault, !isInProject { foreign.append("'\(path)' (parameter '\(parameter.name)')") }
+            result.append(path)
+        }
+        if source.isFetched, !isAllowed, !foreign.isEmpty {
+            report(
+                "the project was fetched from elsewhere and wants to read from this machine: \(foreign.joined(separator: ", "))",
+                "if you trust it with that, run it with --allow-mounts; or give the parameters values of your own")
+        }
+        return result
+    }
+
+    /// Without which no image works.
+    private static let foldersOfImages: Set<String> = [
+        "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys", "usr",
+    ]
+
+    /// Where the project and the user have something mounted.
+    private func mountTargets(_ request: ContainerRequest) -> [FilePath] {
+        var targets = request.volumes.compactMap { try? VolumeMount($0).target }
+        for option in request.options {
+            guard let value = option.value else { continue }
+            switch option.name {
+            case "v", "volume":
+                if let mount = try? VolumeMount(value) { targets.append(mount.target) }
+            case "mount":
+                targets += value.split(separator: ",").compactMap { field in
+                    let parts = field.split(separator: "=", maxSplits: 1)
+                    guard parts.count == 2, ["target", "dst", "destination"].contains(parts[0]) else { return nil }
+                    return String(parts[1])
+                }
+            default: break
+            }
+        }
+        return targets.map { FilePath($0).lexicallyNormalized() }
     }
 
     /// Whether a path of a fetched project names something of its own, without following a link out of it.

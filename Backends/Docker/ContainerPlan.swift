@@ -50,6 +50,7 @@ struct ContainerPlan: Sendable {
         addResources(job.resources)
         let access = ArtifactStoreAccess(for: job.run.artifactURI, environment: environment) { fileStatus($0) != nil }
         if place.isThisMachine { addMounts(job, access) }
+        try addPaths(needs, job, place)
         arguments += needs.volumes.map { "--volume=\($0)" }
         try addVariables(job, needs, access, environment: environment)
         // Last, so that the user's word counts where both say something.
@@ -144,6 +145,22 @@ struct ContainerPlan: Sendable {
             let file = FilePath(String(uri.dropFirst("sqlite:///".count).prefix { $0 != "?" }))
             let folder = file.removingLastComponent().string
             arguments += ["--mount", bindMountArgument(from: folder, to: folder)]
+        }
+    }
+
+    /// What `path` parameters name, at its own place, so that it means the same inside.
+    private mutating func addPaths(_ needs: ContainerNeeds, _ job: Job, _ place: EnginePlace) throws {
+        // Of what is mounted anyway nothing is mounted twice.
+        let known = [job.artifactFolder, job.downloadFolder].compactMap(\.self)
+        let paths = needs.readablePaths.filter { path in !known.contains { path.starts(with: $0) } }
+        guard place.isThisMachine || paths.isEmpty && job.downloadFolder == nil else {
+            throw ContainerError(
+                .engineUnsuitable,
+                "the container engine is on another machine (\(redactedURL(place.location))), which does not see the files that parameters of type 'path' name",
+                remedy: "declare them as 'uri' and let the command fetch what they name")
+        }
+        for path in paths {
+            arguments += ["--mount", bindMountArgument(from: path.string, to: path.string, isReadOnly: true)]
         }
     }
 

@@ -50,7 +50,8 @@ package struct DockerBackend: Backend {
 
     package func check(_ job: ProspectiveJob) async throws {
         let needs = try ContainerNeeds(
-            job.container, source: job.source, environment: job.environment, configuration: configuration)
+            job.container, source: job.source, paths: job.paths, environment: job.environment,
+            configuration: configuration)
         let client = try client()
         if let image = needs.image {
             // One question answers two: whether the engine is there, and whether the image has to be pulled.
@@ -89,7 +90,8 @@ package struct DockerBackend: Backend {
 
     package func submit(_ job: Job) async throws -> any SubmittedJob {
         let needs = try ContainerNeeds(
-            job.container, source: job.source, environment: job.environment, configuration: configuration)
+            job.container, source: job.source, paths: job.paths, environment: job.environment,
+            configuration: configuration)
         let client = try client()
         let place = try await place(client)
         let image = try await image(for: job, needs, client)

@@ -143,6 +143,8 @@ package struct CodeFile: Sendable, Hashable {
         "mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "node_modules", ".build",
     ]
 
+    static func isSkipped(_ name: String) -> Bool { skipped.contains(name) }
+
     /// All files of a project's folder.
     ///
     /// - Throws: `InvalidInput` naming the largest files when they are too many for a ConfigMap.

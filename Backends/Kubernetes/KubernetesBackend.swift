@@ -56,6 +56,7 @@ package struct KubernetesBackend: Backend {
         try images.check(
             job.container, projectName: job.projectName, source: job.source,
             templateHasImage: place.template.hasImage)
+        try VisibleFiles(of: job.source, configuration.code, place.template).check(job.paths)
         _ = try await code(for: job.source, name: "sf-check")
         _ = try variables(of: job.container, source: job.source, environment: job.environment)
         for volume in job.container?.volumes ?? [] {
@@ -92,6 +93,16 @@ package struct KubernetesBackend: Backend {
         let place = try await place()
         let image = try await images.prepare(job)
         let manifest = try await manifest(for: job, image: image?.reference, in: place)
+        if let folder = job.artifactFolder, !place.template.mounts(folder) {
+            job.report(
+                .warning(
+                    Diagnostic(
+                        .warning,
+                        "the run's artifacts belong into '\(folder)' on this machine, which pods do not see: what the command logs as an artifact stays in its pod and goes with it",
+                        remedy:
+                            "use a server that keeps them (swiftflow server), or an experiment whose artifacts lie in S3"
+                    )))
+        }
         let submission = Submission(cluster: place.cluster, paths: place.paths, name: job.name, report: job.report)
         let object = try await submission.submit(manifest)
         var tags: [Tag] = []

@@ -32,6 +32,8 @@ package struct Job: Sendable {
     package var source: JobSource
     /// The run's artifact folder when it is one of this machine.
     package var artifactFolder: FilePath?
+    /// The `path` parameters, whose values in the command are places of this machine.
+    package var paths: [PathParameter] = []
     /// Where the files lie that were downloaded for `path` parameters; nil when there are none.
     package var downloadFolder: FilePath?
     /// Tells the user what is going on.
@@ -160,6 +162,7 @@ package struct ProspectiveJob: Sendable {
     package var container: ContainerRequest?
     package var resources: ResourceRequest
     package var source: JobSource
+    package var paths: [PathParameter] = []
     /// The caller's environment and folder.
     package var environment: [String: String]
     package var workingDirectory: FilePath

@@ -36,6 +36,7 @@ extension Launcher {
             container: prepared.container, resources: request.resources, source: prepared.jobSource,
             artifactFolder: services.artifactFolder(record.info), report: services.observe)
         job.pipelineRunID = request.pipelineRunID
+        job.paths = prepared.paths
         job.downloadFolder = place?.root
         let held: [(any Sendable)?] = [environment, place?.temporary, prepared.checkout]
         return HeldJob(job: job, heldUntilEnd: held.compactMap { $0 })

@@ -117,10 +117,23 @@ package struct PreparedLaunch: Sendable {
         return (try? RelativePath(rest.string)) ?? .root
     }
 
+    var paths: [PathParameter] {
+        parameters.compactMap { parameter in
+            guard parameter.type == .path else { return nil }
+            var path: FilePath?
+            if case .text(let text) = parameter.substitution { path = FilePath(text) }
+            return PathParameter(
+                name: parameter.name, value: parameter.value, path: path,
+                isDefault: parameter.origin == .declaredDefault)
+        }
+    }
+
     func prospectiveJob(report: @escaping @Sendable (LaunchEvent) -> Void) -> ProspectiveJob {
-        ProspectiveJob(
+        var job = ProspectiveJob(
             projectName: project.name, entryPoint: entryPoint.name, container: container,
             resources: request.resources, source: jobSource, environment: request.environment,
             workingDirectory: request.workingDirectory, report: report)
+        job.paths = paths
+        return job
     }
 }

@@ -62,7 +62,7 @@ struct PathProblem: Error {
 }
 
 /// The lower-cased scheme a text begins with, by the rules of URIs; one letter counts too, as in MLflow.
-func uriScheme(of text: String) -> String? {
+package func uriScheme(of text: String) -> String? {
     guard let colon = text.firstIndex(of: ":") else { return nil }
     let scheme = text[..<colon].utf8
     guard let first = scheme.first, isASCIILetter(first),

@@ -1,5 +1,7 @@
 import Diagnostics
 import Files
+import JSON
+import KubernetesBackend
 package import Pipelines
 import Projects
 package import SystemPackage
@@ -123,6 +125,22 @@ extension PlanSurroundings {
     /// - Parameter atProjects: whether the entry points of the steps have to be there.
     package mutating func look(into nested: NestedPipelines, atProjects: Bool = true) {
         let folder = nested.folder
+        problemOfPath = { backend, configuration, value in
+            guard backend == "kubernetes" else { return nil }
+            var json = "{}"
+            switch configuration {
+            case nil: break
+            case .values(let object)?:
+                var writer = JSONWriter()
+                writer.value(.object(object))
+                json = String(decoding: writer.bytes, as: UTF8.self)
+            case .file(let path)?:
+                // One that cannot be read is told when the step starts.
+                guard let bytes = try? readFile(folder.pushing(FilePath(path)), limit: 1 << 20) else { return nil }
+                json = String(decoding: bytes, as: UTF8.self)
+            }
+            return KubernetesBackend.problemOfPath(value, configuration: json)
+        }
         if !atProjects {
             project = { _, _ in nil }
             return lookAtPipelines(nested, atProjects: false)

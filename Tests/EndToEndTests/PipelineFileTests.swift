@@ -90,6 +90,25 @@ import Testing
             ))
     }
 
+    @Test func `P052 a path for a step whose backend does not see this machine's files is found`() async throws {
+        try program.write("p/MLproject", try program.read("p/MLproject").replacing("{data: uri,", with: "{data: path,"))
+        #expect(try await program.run("check", "p").exitCode == 0)
+        try change("    matrix", to: "    backend: kubernetes\n    matrix")
+        let produced = try await program.run("check", "p/pipeline.yaml")
+        #expect(produced.exitCode == 2)
+        #expect(
+            produced.messages.contains(
+                "p/pipeline.yaml:9:13: error P052: the param 'data' is of type path, and pods do not see the files of this machine that hold what another step has produced; declare the param as 'uri', and bind it with 'uri(…)'"
+            ), "\(produced.messages)")
+        try change("${{ steps.load.outputs.ratings }}", to: "/data/ratings")
+        let given = try await program.run("check", "p/pipeline.yaml")
+        #expect(given.exitCode == 2 && given.messages.contains("9:13: error P052"), "\(given.messages)")
+        // The project's own files can be delivered.
+        try change("/data/ratings", to: "ratings.csv")
+        try change("    matrix", to: "    backend_config: {code: configmap}\n    matrix")
+        #expect(try await program.run("check", "p").exitCode == 0)
+    }
+
     @Test func `plan shows what would run, and --check says so by its exit code`() async throws {
         let result = try await program.run("plan", "p", "-P", "alpha=0.7")
         #expect(result.exitCode == 0)

@@ -1,4 +1,5 @@
 import Diagnostics
+import JSON
 import Projects
 
 // What can be said about values that are known before the start.
@@ -203,6 +204,7 @@ extension PlanMaker {
                 remedy: "add '\(parameter.name): …' to 'params' of step '\(step.name)'")
         }
         checkTypes(of: step, against: declared)
+        checkPaths(of: step, against: declared)
     }
 
     private mutating func checkTypes(of step: Step, against declared: [ParameterDeclaration]) {
@@ -215,6 +217,68 @@ extension PlanMaker {
                 "P022", at: param.value.location,
                 "the param '\(param.name)' is of type \(parameter.type.name), and \(Value.string(text).shownInMessage) \(problem)"
             )
+        }
+    }
+
+    // MARK: Paths
+
+    /// A `path` param means a file of this machine, which a step that runs elsewhere may not see.
+    private mutating func checkPaths(of step: Step, against declared: [ParameterDeclaration]) {
+        let paths = declared.filter { $0.type == .path }
+        guard !paths.isEmpty, let backend = knownText(step.backend)?.text,
+            let configuration = knownConfiguration(of: step)
+        else { return }
+        for parameter in paths {
+            let given = step.parameters.first { $0.name == parameter.name }?.value
+            // Cells are looked at when they start.
+            guard given?.usesMatrix != true, step.matrix?.variableNames.contains(parameter.name) != true,
+                given != nil || parameter.defaultValue != nil
+            else { continue }
+            // What is not known before the start is the output of another step.
+            var text = parameter.defaultValue
+            if let given {
+                text = nil
+                if given.isOpenBeforeStart {
+                    guard let known = value(given)?.text else { continue }
+                    text = known
+                }
+            }
+            guard let problem = surroundings.problemOfPath(backend, configuration.value, text) else { continue }
+            report(
+                "P052", at: given?.location ?? step.location,
+                "the param '\(parameter.name)' is of type path, and \(problem.reason)", remedy: problem.remedy)
+        }
+    }
+
+    private struct KnownConfiguration {
+        var value: ResolvedStep.BackendConfiguration?
+    }
+
+    /// What the step's backend is told, if that is known now.
+    private mutating func knownConfiguration(of step: Step) -> KnownConfiguration? {
+        switch step.backendConfiguration {
+        case nil: return KnownConfiguration()
+        case .file(let template)?:
+            guard let path = knownText(template)?.text else { return nil }
+            return KnownConfiguration(value: .file(path))
+        case .values(let tree)?:
+            guard case .object(let object)? = literal(tree) else { return nil }
+            return KnownConfiguration(value: .values(object))
+        }
+    }
+
+    /// The tree is as deep as its document, which is limited.
+    private func literal(_ tree: TemplateTree) -> JSONValue? {
+        switch tree {
+        case .template(let template): return template.literal?.jsonValue
+        case .list(let items):
+            let values = items.compactMap { literal($0) }
+            return values.count == items.count ? .array(values) : nil
+        case .mapping(let members):
+            let values = members.compactMap { member in
+                literal(member.value).map { JSONObject.Member(name: member.name, value: $0) }
+            }
+            return values.count == members.count ? .object(JSONObject(members: values)) : nil
         }
     }
 

@@ -64,6 +64,13 @@ package struct PlanSurroundings {
         (_ pipeline: String, _ request: PlanRequest, _ isCheck: Bool) throws(InvalidInput) -> Plan? = { _, _, _ in nil }
     /// Backends that can be used; nil: any name may be one.
     package var backends: [String]?
+    /// What keeps a step of this backend from seeing a file of this machine, and what to do; nil: nothing that is known.
+    ///
+    /// `value` is that of a `path` param; nil for an artifact of another step.
+    package var problemOfPath:
+        (_ backend: String, _ configuration: ResolvedStep.BackendConfiguration?, _ value: String?) -> (
+            reason: String, remedy: String
+        )? = { _, _, _ in nil }
     /// What this machine has, by resource name, where the file gives no limit.
     package var machine: [String: Double] = [:]
     /// Whether a secret has a value; nil: it is not looked at.

@@ -391,15 +391,17 @@ extension OnDocker {
         // MARK: K-04, access to this machine
 
         private func prospective(
-            isFetched: Bool = false, change: (inout ContainerRequest) -> Void = { _ in }
+            isFetched: Bool = false, paths: [PathParameter] = [], change: (inout ContainerRequest) -> Void = { _ in }
         ) -> ProspectiveJob {
             var request = ContainerRequest(image: DockerEngine.image)
             change(&request)
-            return ProspectiveJob(
+            var job = ProspectiveJob(
                 projectName: "p", entryPoint: "main", container: request, resources: ResourceRequest(),
                 source: JobSource(projectFolder: folder.path, isFetched: isFetched),
                 environment: ["TOP_SECRET": "hunter2-value"],
                 workingDirectory: folder.path, report: { _ in })
+            job.paths = paths
+            return job
         }
 
         @Test func `K-04 what a fetched project wants of this machine is listed and needs leave, values never shown`()
@@ -462,6 +464,44 @@ extension OnDocker {
             }
             #expect(text == "downloaded")
             #expect(end.exitCode == 1)
+        }
+
+        @Test func `what a path parameter names elsewhere can be read at its own path, whoever mounts it`() async throws
+        {
+            let data = try TemporaryDirectory(prefix: "swiftflow, \"data\": test")
+            try data.directory.writeFile(RelativePath("set"), Array("given".utf8))
+            let file = data.path.appending("set")
+            let given = PathParameter(name: "data", value: "set", path: file)
+            let command = "cat '\(file)'; echo x > '\(file)'"
+            let mounted = try await run(command) { $0.paths = [given, given] }
+            #expect(mounted.text.hasPrefix("given") && mounted.end.exitCode == 1)
+            // The user's own mount counts.
+            let plain = try TemporaryDirectory()
+            try plain.directory.writeFile(RelativePath("set"), Array("plain".utf8))
+            let own = try await run("cat /data/set; echo more >> /data/set") {
+                $0.paths = [PathParameter(name: "data", value: "/data/set", path: "/data/set")]
+                $0.container?.options = [.init(name: "v", value: "\(plain.path):/data")]
+            }
+            #expect(own.text == "plain" && own.end.isSuccess, "\(own)")
+            let hiding = await #expect(throws: InvalidInput.self) {
+                try await backend.check(prospective(paths: [PathParameter(name: "all", value: "/usr", path: "/usr")]))
+            }
+            #expect(hiding?.description.contains("parameter 'all'") == true)
+        }
+
+        @Test func `K-04 the default of a fetched project's path parameter needs leave, the user's value does not`()
+            async throws
+        {
+            let named = PathParameter(name: "key", value: "/root/.ssh", path: "/root/.ssh", isDefault: true)
+            let error = await #expect(throws: InvalidInput.self) {
+                try await backend.check(prospective(isFetched: true, paths: [named]))
+            }
+            #expect(error?.description.contains("'/root/.ssh' (parameter 'key')") == true)
+            try await backend.check(prospective(isFetched: true, paths: [named]) { $0.allowsMounts = true })
+            try await backend.check(prospective(paths: [named]))
+            var given = named
+            given.isDefault = false
+            try await backend.check(prospective(isFetched: true, paths: [given]))
         }
 
         @Test func `a volume of the project is mounted`() async throws {
