@@ -66,10 +66,10 @@ struct PipelineDisplay: Sendable {
         case .node(let node): showNode(node)
         case .settled(let step) where step.isFanOut:
             let best = step.best.map { ", best \($0)" } ?? ""
-            line(step.state, step.step, "\(step.cells) cells\(best)" + reason(step.reason))
+            line(step.state, step.step, "\(step.cells) cells\(best)", reason: step.reason)
         case .settled(let step):
             if step.state == .skipped || step.state == .blocked || step.state == .cancelled {
-                line(step.state, step.step, reason(step.reason))
+                line(step.state, step.step, reason: step.reason)
             }
         case .note(let text): Messages.note(escapedForTerminal(redactedText(text)))
         case .warning(let diagnostic): Messages.show(diagnostic)
@@ -90,24 +90,24 @@ struct PipelineDisplay: Sendable {
             line(.succeeded, node.id, facts.joined(separator: "  "))
         case .cached:
             line(.cached, node.id, "reused \(node.cachedFrom.map { String($0.prefix(8)) } ?? "")")
-        case .failed: line(.failed, node.id, attempt + reason(node.reason) + logHint(node))
-        case .retrying: line(.retrying, node.id, "attempt \(node.attempt)" + reason(node.reason))
+        case .failed: line(.failed, node.id, attempt, reason: node.reason, hint: logHint(node))
+        case .retrying: line(.retrying, node.id, "attempt \(node.attempt)", reason: node.reason)
         case .cancelled, .pruned:
             // A step without cells says it itself.
-            if node.isCell, node.attempt > 0 { line(node.state, node.id, reason(node.reason)) }
+            if node.isCell, node.attempt > 0 { line(node.state, node.id, reason: node.reason) }
         case .waiting, .ready, .running, .skipped, .blocked: break
         }
     }
 
+    /// What never started has written nothing.
     private func logHint(_ node: NodeStatus) -> String {
-        node.runID.map { " (log: swiftflow runs logs \($0.prefix(8)))" } ?? ""
+        guard let run = node.runID, node.failure != .launch else { return "" }
+        return " (log: swiftflow runs logs \(run.prefix(8)))"
     }
 
-    private func reason(_ text: String?) -> String {
-        text.map { ": \(escapedForTerminal(redactedText($0)))" } ?? ""
-    }
-
-    private func line(_ state: NodeState, _ name: String, _ text: String) {
+    private func line(
+        _ state: NodeState, _ name: String, _ facts: String = "", reason: String? = nil, hint: String = ""
+    ) {
         let (sign, style): (String, Terminal.Style) =
             switch state {
             case .succeeded: ("✓", .green)
@@ -119,8 +119,10 @@ struct PipelineDisplay: Sendable {
             case .waiting, .ready: (" ", .faint)
             }
         let word = state == .starting ? "" : " \(state.rawValue)"
-        let facts = text.isEmpty ? "" : "  \(text)"
-        Messages.note("  \(Terminal.messages.styled(sign, style)) \(escapedForTerminal(name))\(word)\(facts)")
+        var text = "  \(Terminal.messages.styled(sign, style)) \(escapedForTerminal(name))\(word)"
+        if !facts.isEmpty { text += "  \(facts)" }
+        if let reason { text += ": \(escapedForTerminal(redactedText(reason)))" }
+        Messages.note(text + hint)
     }
 
     private func seconds(_ milliseconds: Milliseconds) -> String { "\(fixed(Double(milliseconds) / 1000)) s" }
