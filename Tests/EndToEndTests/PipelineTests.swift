@@ -342,23 +342,6 @@ import Tracking
         #expect(kept.exitCode == 0 && kept.output.contains("plan.json"), "\(kept)")
     }
 
-    @Test func `a part of a pipeline takes what is left out from an earlier run`() async throws {
-        try program.write(
-            "pipeline.yaml",
-            """
-            name: parts
-            steps:
-              first: {command: 'echo v=1 >> "$SWIFTFLOW_OUTPUT"', outputs: {v: v}}
-              second: {command: 'echo got {v}', params: {v: "${{ steps.first.outputs.v }}"}}
-            """)
-        let early = try await program.run("run", "pipeline.yaml", "--only", "second")
-        #expect(early.exitCode != 0)
-        #expect(try await program.run("run", "pipeline.yaml").exitCode == 0)
-        let result = try await program.run("run", "pipeline.yaml", "--only", "second")
-        #expect(result.exitCode == 0, "\(result.messages)")
-        #expect(try await runs().count { $0.data.tag("swiftflow.node") == "first" } == 1)
-    }
-
     // MARK: W-09
 
     /// So many kills; `SWIFTFLOW_TEST_KILLS=100` for the whole proof.

@@ -39,7 +39,7 @@ struct PlanCommand: AsyncParsableCommand {
         let made = file.plan(try options.request())
         file.show(made.findings)
         guard let plan = made.plan else { throw ExitStatus(code: 2) }
-        let forecast = await forecast(of: plan, file)
+        let forecast = try await forecast(of: plan, file)
         switch output.format {
         case .json: Output.write(forecast.json)
         case .table: Output.write(PipelinePlanReport(forecast).text)
@@ -48,12 +48,14 @@ struct PlanCommand: AsyncParsableCommand {
     }
 
     /// What will happen, as far as the store tells.
-    private func forecast(of plan: Plan, _ file: PipelineFile) async -> PlanForecast {
+    private func forecast(of plan: Plan, _ file: PipelineFile) async throws(UsageError) -> PlanForecast {
         do {
             guard let rehearsal = try await rehearsal(of: file) else {
                 return PlanForecast(plan, lookUp: { _, _ in .init(.run, "it has not been run before") })
             }
             return rehearsal.forecast
+        } catch let error as UsageError {
+            throw error
         } catch {
             // What keeps it from running now is said, and the plan is shown as far as it is known.
             for finding in (error as? any ExplainedError)?.diagnostics ?? [Diagnostic(.warning, "\(error)")] {

@@ -17,11 +17,13 @@ extension PlanMaker {
         if !part.until.isEmpty { chosen.formIntersection(reached(until) { steps[$0].dependencies.map(\.step) }) }
         chosen.subtract(skip)
         for index in steps.indices { steps[index].isIncluded = chosen.contains(index) }
-        if chosen.isEmpty {
+        // A name that does not exist has been told already.
+        let isKnown =
+            only.count == part.only.count && from.count == part.from.count && until.count == part.until.count
+        if chosen.isEmpty, isKnown {
             findings.append(
                 Diagnostic(.error, code: "P070", "no step is left to run", remedy: "choose at least one step"))
         }
-        for index in chosen.sorted() { checkInputs(of: steps[index]) }
     }
 
     private mutating func indices(_ names: [String], option: String) -> [Int] {
@@ -42,27 +44,5 @@ extension PlanMaker {
             for other in next(index) where reached.insert(other).inserted { pending.append(other) }
         }
         return reached
-    }
-
-    private mutating func checkInputs(of step: PlannedStep) {
-        for dependency in step.dependencies where dependency.isData && !dependency.isOptional {
-            let other = steps[dependency.step]
-            guard !other.isIncluded, !surroundings.hasResult(other.name) else { continue }
-            let wanted = Set(
-                step.step.allReferences.compactMap(\.step).filter { $0.step == other.name }.map(\.description))
-            findings.append(
-                Diagnostic(
-                    .error, code: "P070", at: step.step.location,
-                    "step '\(step.name)' needs \(wanted.sorted().joined(separator: ", ")), and step '\(other.name)' is left out and has no result",
-                    remedy: "include step '\(other.name)', or name a run that has it with --using RUN"))
-        }
-    }
-}
-
-extension Step {
-    /// Everything its values and conditions refer to.
-    var allReferences: [Reference] {
-        fields.flatMap(\.template.references).map(\.reference)
-            + conditions.flatMap(\.expression.references).map(\.reference)
     }
 }

@@ -75,8 +75,6 @@ package struct PlanSurroundings {
     package var machine: [String: Double] = [:]
     /// Whether a secret has a value; nil: it is not looked at.
     package var hasSecret: ((_ name: String) -> Bool)?
-    /// Whether something stands in for the results of a step that is left out of a partial run.
-    package var hasResult: (_ step: String) -> Bool = { _ in true }
 
     package init() {}
 }

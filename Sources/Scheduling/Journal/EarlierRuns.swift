@@ -1,3 +1,4 @@
+import Diagnostics
 import Pipelines
 import Tracking
 
@@ -10,7 +11,11 @@ func earlierJournals(
     var runs: [Run] = []
     if let using = plan.request.part.using {
         let run = try await store.run(id: using)
-        guard run.data.tag(NodeTag.pipeline) != nil else { throw ResumeRefused(isNoPipeline: using) }
+        guard run.data.tag(NodeTag.pipeline) != nil else {
+            throw UsageError(
+                "--using: the run \(using) is not the run of a pipeline",
+                remedy: "see 'swiftflow status' for those that are")
+        }
         runs = [run]
     } else if !plan.name.contains("'") {
         runs = try await store.searchRuns(
@@ -53,18 +58,5 @@ extension PipelineRun {
         let earlier = try? await earlierJournals(
             of: plan, experimentID: run.experimentID, in: services.store, but: run.runID, limit: 3)
         return lastDurations(of: plan, in: earlier ?? [])
-    }
-}
-
-extension StepOutcome {
-    /// The results of a step that is left out, if the run of the journal has them all.
-    init?(reusing step: PlannedStep, of plan: Plan, in journal: Journal) {
-        let nodes = journal.nodes.filter { id, node in
-            node.success != nil && (id == step.name || id.hasPrefix(step.name + "["))
-        }
-        let wanted = Array(plan.nodes(of: step))
-        let ids = wanted.isEmpty ? nodes.keys.sorted() : wanted.map(\.id)
-        guard !ids.isEmpty, ids.allSatisfy({ nodes[$0] != nil }) else { return nil }
-        self.init(of: step, ids, wanted, in: journal)
     }
 }

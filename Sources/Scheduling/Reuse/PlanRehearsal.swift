@@ -38,20 +38,21 @@ package struct PlanRehearsal: Sendable {
         for step in plan.steps { outcomes[step.name] = StepOutcome() }
         let earlier = try await earlierJournals(of: plan, experimentID: experimentID, in: services.store)
         durations = lastDurations(of: plan, in: earlier).mapValues { .milliseconds($0) }
-        for index in plan.order { try await look(at: plan.steps[index], earlier) }
+        let reused = try await EarlierResults(of: plan, in: earlier, services.store)
+        for index in plan.order { try await look(at: plan.steps[index], reused) }
     }
 
     package var forecast: PlanForecast {
         PlanForecast(plan, findings: findings, nested: nested, duration: { durations[$0.name] })
     }
 
-    private mutating func look(at step: PlannedStep, _ earlier: [Journal]) async throws {
+    private mutating func look(at step: PlannedStep, _ reused: EarlierResults) async throws {
         guard step.isIncluded else {
-            for journal in earlier {
-                guard let outcome = StepOutcome(reusing: step, of: plan, in: journal) else { continue }
+            if let outcome = reused.outcomes[step.name] {
                 outcomes[step.name] = outcome
                 known.insert(step.index)
-                break
+            } else {
+                outcomes[step.name]?.isLeftOut = true
             }
             return
         }

@@ -189,14 +189,7 @@ extension PipelineRun {
 
     /// What a `search` found becomes what `best`, `top` and `all` of the step are.
     func take(_ found: [Run], by step: String) {
-        outcomes[step]?.isSearch = true
-        outcomes[step]?.found = found.map { run in
-            NodeOutcome(
-                id: run.info.runID, state: run.info.status == .finished ? .succeeded : .failed, run: run.info,
-                duration: run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) },
-                outputs: storedOutputs(run.data.tags), data: run.data)
-        }
-        outcomes[step]?.top = Array(found.indices)
+        outcomes[step]?.take(found)
         for run in found { artifactFolders[run.info.runID] = services.artifacts.folder(of: run.info) }
     }
 

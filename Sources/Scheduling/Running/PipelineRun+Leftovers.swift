@@ -41,7 +41,7 @@ extension PipelineRun {
     /// Finds the job of an attempt again and ends it.
     private func stop(_ last: JournalAttempt, of id: String) async {
         do {
-            let attempt = try attempt(again: last, of: id)
+            let attempt = try await attempt(again: last, of: id)
             let control = StepControl()
             var reporting = attempt
             reporting.report = { report in
@@ -73,12 +73,14 @@ extension PipelineRun {
     }
 
     /// The attempt as it was started, from what the journal says of the steps it needs.
-    private func attempt(again last: JournalAttempt, of id: String) throws -> StepAttempt {
+    private func attempt(again last: JournalAttempt, of id: String) async throws -> StepAttempt {
         var known: [String: StepOutcome] = [:]
         for step in plan.steps {
             let members = Array(plan.nodes(of: step))
-            let ids = members.isEmpty ? journal.nodes.keys.filter { $0.hasPrefix(step.name + "[") } : members.map(\.id)
-            known[step.name] = StepOutcome(of: step, ids.sorted(), members, in: journal)
+            let ids = members.isEmpty ? journal.cells(of: step.name) : members.map(\.id)
+            var outcome = StepOutcome(of: step, ids, members, in: journal)
+            await outcome.choose(step.step.select, in: journal, services.store)
+            known[step.name] = outcome
         }
         let name = String(id.prefix { $0 != "[" })
         guard let step = plan.step(named: name) else { throw InvalidInput("the pipeline has no step '\(name)'") }
@@ -119,15 +121,16 @@ extension StepOutcome {
         isFanOut = step.fanOut != .none
         self.group = group?.info
         nodes = ids.enumerated().compactMap { place, id in
-            guard let run = journal.nodes[id]?.success?.run else { return nil }
+            let cell = members.indices.contains(place) ? members[place].cell : nil
+            guard let run = journal.nodes[id]?.success?.run else {
+                let last = journal.nodes[id]?.attempts.last?.run
+                return last.map { NodeOutcome(id: id, state: .failed, run: $0.info, data: $0.data, cell: cell) }
+            }
             return NodeOutcome(
                 id: id, state: .cached, run: run.info, exitCode: 0,
                 duration: run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) },
                 outputs: storedOutputs(run.data.tags), outputRunID: run.data.tag(NodeTag.cachedFrom), data: run.data,
-                cell: members.indices.contains(place) ? members[place].cell : nil)
-        }
-        if let best = group?.data.tag(NodeTag.bestRun) {
-            top = nodes.indices.filter { nodes[$0].run?.runID == best }
+                cell: cell)
         }
     }
 }

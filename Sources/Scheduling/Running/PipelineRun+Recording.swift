@@ -29,6 +29,7 @@ extension PipelineRun {
         {
             throw ConcurrencyRefused(plan, other.info)
         }
+        let reused = try await EarlierResults(of: plan, experimentID: experiment.id, in: store)
         let lease = Lease(owner: services.owner, epoch: 1, heartbeat: now)
         var tags = [
             Tag(WellKnownTag.user, userName(in: options.environment)),
@@ -60,7 +61,7 @@ extension PipelineRun {
             try await recordDefinition(plan, options, of: run, services)
             return PipelineRun(
                 plan: plan, info: run, options: options, services: services, journal: Journal(), epoch: 1,
-                workFolder: try makeWorkFolder(of: run, services),
+                workFolder: try makeWorkFolder(of: run, services), reused: reused,
                 durations: await knownDurations(of: plan, run, services))
         } catch {
             // Nothing has been started; a run that was begun is ended.

@@ -12,13 +12,16 @@ extension PipelineRun {
     ///   - displaced: a runner from which the pipeline around this one has been taken over.
     ///   - steps: these, and what follows from them, are done again even if they have succeeded.
     ///   - recordsDefinition: whether the runner died before it had recorded what the run is of.
-    /// - Throws: `ResumeRefused` when somebody runs it, or there is nothing to resume.
+    /// - Throws: `ResumeRefused` when somebody runs it, or there is nothing to resume; `UsageError` when results of steps that are left out
+    ///   are gone.
     package static func resume(
         _ runID: String, _ plan: Plan, options: PipelineOptions, services: PipelineServices,
         displacing displaced: ProcessIdentity? = nil, recordsDefinition: Bool = false,
         from steps: [String] = []
     ) async throws -> PipelineRun {
         let store = services.store
+        let reused = try await EarlierResults(
+            of: plan, experimentID: try await store.run(id: runID).info.experimentID, in: store, but: runID)
         let (lease, before) = try await claimNextEpoch(
             of: runID, displacing: displaced, mayHaveSucceeded: !steps.isEmpty, services)
         let epoch = lease.epoch
@@ -37,7 +40,7 @@ extension PipelineRun {
         }
         return PipelineRun(
             plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
-            workFolder: try makeWorkFolder(of: info, services), displaced: before)
+            workFolder: try makeWorkFolder(of: info, services), reused: reused, displaced: before)
     }
 
     /// The lease of the one runner that may go on with the pipeline, and the owner before it; nothing but the claim is written yet.
@@ -164,11 +167,7 @@ extension PipelineRun {
     private func recallSearch(_ node: Int, _ ids: String) -> Bool {
         let name = plan.steps[machine.nodes[node].step].name
         perform { run in
-            var found: [Run] = []
-            for id in ids.split(separator: ",") {
-                if let each = try? await run.services.store.run(id: String(id)) { found.append(each) }
-            }
-            run.take(found, by: name)
+            run.take(await foundRuns(ids, in: run.services.store), by: name)
             run.post(.examined(node, .done(.succeeded)))
         }
         return true
@@ -194,44 +193,18 @@ extension PipelineRun {
         return saturatingSum(delay.since, policy.delay(afterFailure: delay.failures, seed: seed))
     }
 
-    /// The results of a step that is left out of this run: those of the run that was named, else of the last that has them.
+    /// A step that is left out of this run has the results of an earlier one, or none that anybody has to have.
     func takeOver(_ step: PlannedStep) {
-        let isNeeded = step.dependents.contains { plan.steps[$0].isIncluded }
-        guard isNeeded else { return post(.considered(step.index, .reuse)) }
-        perform { run in
-            do {
-                guard try await run.findResults(of: step) else {
-                    throw InvalidInput(
-                        "step '\(step.name)' is left out, and no earlier run of '\(run.plan.name)' has its results (P070)",
-                        remedy: "include it, or name a run that has them with --using")
-                }
-                run.post(.considered(step.index, .reuse))
-            } catch {
-                run.post(.considered(step.index, .fail(NodeFailure(.launch, messages(of: error)))))
-            }
-        }
-    }
-
-    private func findResults(of step: PlannedStep) async throws -> Bool {
-        for journal in try await earlierRuns() {
-            guard let outcome = StepOutcome(reusing: step, of: plan, in: journal) else { continue }
+        if let outcome = reused.outcomes[step.name] {
             outcomes[step.name] = outcome
-            for node in outcome.nodes {
+            for node in outcome.nodes + outcome.found {
                 guard let run = node.run else { continue }
                 artifactFolders[run.runID] = services.artifacts.folder(of: run)
             }
-            return true
+        } else {
+            outcomes[step.name]?.isLeftOut = true
         }
-        return false
-    }
-
-    /// What earlier runs of this pipeline did, the newest first.
-    private func earlierRuns() async throws -> [Journal] {
-        if let known = earlier { return known }
-        let journals = try await earlierJournals(
-            of: plan, experimentID: info.experimentID, in: services.store, but: info.runID)
-        earlier = journals
-        return journals
+        post(.considered(step.index, .reuse))
     }
 }
 

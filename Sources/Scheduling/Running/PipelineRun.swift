@@ -71,8 +71,8 @@ package actor PipelineRun {
     var cancellation: String?
     /// The wish to cancel that has been obeyed already.
     var obeyedWish: String?
-    /// Earlier runs of this pipeline, once they have been asked for.
-    var earlier: [Journal]?
+    /// What steps that are left out have.
+    nonisolated let reused: EarlierResults
     /// The runs of attempts that an earlier runner began and this one goes on with.
     var takenOver: Set<String> = []
     /// The nodes whose results are looked for, by step.
@@ -106,8 +106,10 @@ package actor PipelineRun {
 
     init(
         plan: Plan, info: RunInfo, options: PipelineOptions, services: PipelineServices, journal: Journal,
-        epoch: Int, workFolder: FilePath, displaced: ProcessIdentity? = nil, durations: [String: Int64] = [:]
+        epoch: Int, workFolder: FilePath, reused: EarlierResults, displaced: ProcessIdentity? = nil,
+        durations: [String: Int64] = [:]
     ) {
+        self.reused = reused
         self.displaced = displaced
         self.plan = plan
         self.info = info

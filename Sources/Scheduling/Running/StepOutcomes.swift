@@ -22,6 +22,8 @@ struct NodeOutcome: Sendable {
 struct StepOutcome: Sendable {
     var state: NodeState = .waiting
     var isFanOut = false
+    /// Whether it is no part of this run and has no results of an earlier one; what refers to it does as for a skipped step.
+    var isLeftOut = false
     /// In the order of the cells; of a `search` the runs it found.
     var nodes: [NodeOutcome] = []
     var group: RunInfo?
@@ -72,7 +74,7 @@ struct OutcomeScope: Scope {
 
     private func answer(_ reference: StepReference) -> Answer {
         guard let step = steps[reference.step] else { return missing("P041", "there is no step '\(reference.step)'") }
-        if step.state == .skipped { return .skipped(step: reference.step) }
+        if step.state == .skipped || step.isLeftOut { return .skipped(step: reference.step) }
         switch reference.selection {
         case .only:
             if step.isFanOut { return group(step, reference) }
