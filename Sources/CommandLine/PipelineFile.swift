@@ -93,9 +93,20 @@ struct PipelineFile {
 
     /// Shows findings in the order of the file, with the lines they are about.
     func show(_ findings: [Diagnostic]) {
-        let excerpts = SourceExcerpts(bytes)
+        var excerpts = [shown: SourceExcerpts(bytes)]
         for finding in findings.inOrder {
-            Messages.show(finding, excerpt: finding.location?.file == shown ? excerpts.excerpt(of: finding) : nil)
+            guard let file = finding.location?.file else {
+                Messages.show(finding, excerpt: nil)
+                continue
+            }
+            // Of nested pipelines the files are named as they are found from here.
+            if excerpts[file] == nil {
+                let path = currentDirectory().pushing(FilePath(file))
+                if fileStatus(path)?.kind == .file, let bytes = try? readFile(path, limit: Pipeline.sizeLimit) {
+                    excerpts[file] = SourceExcerpts(bytes)
+                }
+            }
+            Messages.show(finding, excerpt: excerpts[file]?.excerpt(of: finding))
         }
     }
 }
@@ -178,6 +189,6 @@ struct PlanOptions: ParsableArguments {
     }
 
     private func names(_ list: String?) -> [String] {
-        list.map { $0.split(separator: ",").map(String.init) } ?? []
+        list.map(StepPath.names(inList:)) ?? []
     }
 }

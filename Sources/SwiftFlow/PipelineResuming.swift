@@ -90,15 +90,8 @@ extension StandardServices {
         }
         prepared.options.parallel = record.parallel
         prepared.options.usesUpdatedFiles = isUpdated
-        let unknown = steps.filter { prepared.plan.indices[$0] == nil }
-        guard unknown.isEmpty else {
-            throw InvalidInput(
-                unknown.map { name in
-                    Diagnostic(
-                        .error, code: "P041", "--from: step '\(name)' does not exist",
-                        remedy: suggestion(for: name, among: prepared.plan.steps.map(\.name), kind: "steps"))
-                })
-        }
+        let problems = steps.compactMap { prepared.plan.problem(ofStep: $0, option: "--from") }
+        guard problems.isEmpty else { throw InvalidInput(problems) }
         prepared.options.forcedSteps = Set(steps)
         return prepared
     }

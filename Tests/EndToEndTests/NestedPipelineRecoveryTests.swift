@@ -44,6 +44,118 @@ import Tracking
         #expect(try all.node("use").data.param("v") == "1")
     }
 
+    /// Steps note that they ran; `clean` waits for somebody to kill its runner when it is told to.
+    private func writeRepeatable() throws {
+        try program.write(
+            "inner.yaml",
+            """
+            cache: true
+            params: {p: 0}
+            steps:
+              load: {command: 'echo load {p} >> seen', params: {p: "${{ params.p }}"}}
+              clean:
+                needs: [load]
+                command: 'echo clean {p} >> seen; test "$(cat hold)" != yes || sleep 60; cat number > {out}'
+                params: {p: "${{ params.p }}", out: "${{ outputs.o }}"}
+                outputs: {o: o.txt}
+              fit:
+                command: 'echo fit {p} >> seen; cat {o} > {out}'
+                params: {p: "${{ params.p }}", o: "${{ steps.clean.outputs.o }}", out: "${{ outputs.m }}"}
+                outputs: {m: m.txt}
+            outputs: {m: "${{ steps.fit.outputs.m }}"}
+            """)
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: outer
+            steps:
+              first: {command: echo first >> seen}
+              parts: {matrix: {p: [1, 2]}, pipeline: inner.yaml, needs: [first]}
+              use: {command: 'cat {all} >> seen', params: {all: "${{ steps.parts.all.outputs.m }}"}}
+              beside: {command: echo beside >> seen}
+            """)
+        try program.write("number", "one\n")
+        try program.write("hold", "no")
+    }
+
+    private func seen() throws -> [String] {
+        try program.read("seen").split(separator: "\n").map(String.init)
+    }
+
+    @Test func `resume --from a step of a nested pipeline does that again, and what follows from it in and around it`()
+        async throws
+    {
+        try writeRepeatable()
+        #expect(try await program.run("run", "pipeline.yaml").exitCode == 0)
+        let id = try await program.recordedRuns().outermost().info.runID
+        for (name, expected) in [
+            ("parts/cleen", "--from parts: step 'cleen' does not exist; did you mean 'clean'?"),
+            ("first/clean", "step 'first' is no pipeline"), ("parts.clean", "did you mean 'parts/clean'?"),
+            ("nothing/clean", "--from: step 'nothing' does not exist"),
+            ("parts/clean/x", "step 'clean' is no pipeline"), ("parts[p=1]", "name the step: 'parts'"),
+        ] {
+            let refused = try await program.run("resume", id, "--from", name)
+            #expect(refused.exitCode != 0)
+            #expect(refused.messages.replacing("\n  ", with: "; ").contains(expected), "\(name): \(refused.messages)")
+        }
+
+        try program.write("number", "two\n")
+        try program.write("seen", "")
+        let result = try await program.run("resume", id, "--from", "parts[p=2]/clean")
+        #expect(result.exitCode == 0, "\(result.messages)")
+        #expect(try seen() == ["clean 2", "fit 2", "one", "two"])
+        let all = try await program.recordedRuns()
+        // The same runs of the nested pipelines, with new attempts in one of them.
+        #expect(all.count { $0.data.tag("swiftflow.node")?.hasPrefix("parts[") == true } == 2)
+        #expect(all.count { $0.data.tag("swiftflow.node") == "clean" } == 3)
+        #expect(all.allSatisfy { $0.info.status == .finished })
+        #expect(all.allSatisfy { $0.data.tag("swiftflow.redo") == nil && $0.data.tag("swiftflow.lease") == nil })
+
+        // Of all cells; in a run the part of a pipeline is chosen among its own steps.
+        try program.write("seen", "")
+        #expect(try await program.run("resume", id, "--from", "parts/fit").exitCode == 0)
+        #expect(try Set(seen()) == ["fit 1", "fit 2", "one", "two"])
+        let part = try await program.run("run", "pipeline.yaml", "--from", "parts/fit")
+        #expect(part.exitCode != 0)
+        #expect(part.messages.contains("is no step of this pipeline, but of one in it"), "\(part.messages)")
+    }
+
+    @Test func `a runner that dies while it does a nested step again leaves that wish to the next one`() async throws {
+        try writeRepeatable()
+        #expect(try await program.run("run", "pipeline.yaml").exitCode == 0)
+        let id = try await program.recordedRuns().outermost().info.runID
+        try program.write("number", "two\n")
+        try program.write("seen", "")
+        try program.write("hold", "yes")
+        let running = try await program.start(["resume", id, "--from", "parts[p=1]/clean", "--progress", "plain"])
+        try await running.waits(for: "▶ parts[p=1]/clean")
+        kill(running.process.processID, SIGKILL)
+        _ = try await running.result()
+        try program.write("hold", "no")
+        let result = try await program.run("resume", id)
+        #expect(result.exitCode == 0, "\(result.messages)")
+        // Begun twice, for it was killed; what follows from it was done once.
+        #expect(try seen().filter { $0 != "clean 1" } == ["fit 1", "two", "one"])
+        #expect(try await program.recordedRuns().outermost().info.status == .finished)
+    }
+
+    @Test func `a step of a nested pipeline can be cancelled by its name`() async throws {
+        try program.write(
+            "inner.yaml",
+            "on_error: continue\nsteps:\n  hold: {command: sleep 60, grace: 1s}\n  good: {command: \"true\"}\n")
+        try program.write("pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n")
+        let running = try await program.start(["run", "pipeline.yaml"])
+        try await running.waits(for: "▶ prepare/hold")
+        let id = try await program.recordedRuns().outermost().info.runID
+        let wrong = try await program.run("cancel", id, "other/hold")
+        #expect(wrong.messages.contains("no pipeline 'other' is running"), "\(wrong.messages)")
+        #expect(try await program.run("cancel", id, "prepare/hold").exitCode == 0)
+        #expect(try await running.result().exitCode == 1)
+        let all = try await program.recordedRuns()
+        #expect(try all.node("hold").info.status == .killed)
+        #expect(try all.node("good").info.status == .finished)
+    }
+
     @Test func `a changed file of a nested pipeline is noticed before anything is gone on with`() async throws {
         try program.write("inner.yaml", "steps:\n  s: {command: test -f go}\n")
         try program.write("pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n")

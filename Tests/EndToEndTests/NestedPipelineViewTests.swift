@@ -18,6 +18,10 @@ import Tracking
         ("steps:\n  a: {pipeline: ok.yaml, params: {m: 1}}\n", "p/pipeline.yaml:2:38: error P021", "unknown param"),
         ("steps:\n  a: {pipeline: ok.yaml, params: {n: x}}\n", "error P022", "type"),
         (
+            "steps:\n  a: {pipeline: sub}\n",
+            "    4 |     params: {x: \"${{ steps.c.run_id }}\"}\n      |                            ^", "its line"
+        ),
+        (
             "steps:\n  a: {pipeline: ok.yaml, matrix: {n: [1, x]}}\n", "p/pipeline.yaml:2:42: error P022",
             "type of a cell"
         ),
@@ -47,6 +51,8 @@ import Tracking
             let result = try await program.run(verb, "p/pipeline.yaml")
             #expect(result.exitCode == 2, "\(what)")
             #expect(result.messages.contains(expected), "\(verb), \(what): \(result.messages)")
+            // The line is shown of whichever file it is in.
+            #expect(result.messages.contains(" | "), "\(verb), \(what): \(result.messages)")
         }
         #expect(try await program.run("run", "p/pipeline.yaml").exitCode != 0)
         #expect(fileStatus(program.path.appending("mlflow.db")) == nil)

@@ -15,6 +15,7 @@ struct ResumeCommand: AsyncParsableCommand {
             Examples:
               swiftflow resume 5be1a0c2
               swiftflow resume 5be1a0c2 --from train
+              swiftflow resume 5be1a0c2 --from prepare/clean    (a step of a nested pipeline)
             """)
 
     @OptionGroup var store: StoreOptions
@@ -41,7 +42,7 @@ struct ResumeCommand: AsyncParsableCommand {
             trackingURI: store.trackingURI, environment: environment, workingDirectory: currentDirectory())
         let found = try await findRun(run, in: try await services.store.get())
         // A mistake is said at the terminal, also where the work goes on elsewhere.
-        let steps = (from ?? "").split(separator: ",").map(String.init)
+        let steps = StepPath.names(inList: from ?? "")
         try PipelineRun.checkResumable(found, at: currentTimeMilliseconds(), mayHaveSucceeded: !steps.isEmpty)
         if detach {
             return try await DetachedRun.start(

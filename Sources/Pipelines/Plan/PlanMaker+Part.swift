@@ -29,6 +29,14 @@ extension PlanMaker {
     private mutating func indices(_ names: [String], option: String) -> [Int] {
         names.compactMap { name in
             if let index = steps.firstIndex(where: { $0.name == name }) { return index }
+            let path = StepPath(name)
+            if path.rest != nil, let step = steps.first(where: { $0.name == path.step }) {
+                findings.append(
+                    Diagnostic(
+                        .error, code: "P041", "\(option): '\(name)' is no step of this pipeline, but of one in it",
+                        remedy: "name '\(step.name)', or run the file of that pipeline by itself"))
+                return nil
+            }
             findings.append(
                 Diagnostic(
                     .error, code: "P041", "\(option): step '\(name)' does not exist",

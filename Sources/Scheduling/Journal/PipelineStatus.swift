@@ -1,5 +1,7 @@
+import Diagnostics
 import Execution
 import JSON
+import Pipelines
 package import Tracking
 
 /// What the store says of a pipeline now: for whoever is not its runner.
@@ -152,7 +154,23 @@ package func cancelPipeline(_ run: Run, steps: [String], in store: any TrackingS
     guard !run.info.status.isTerminal else { throw CancelRefused(run) }
     let now = currentTimeMilliseconds()
     if let lease = run.data.tag(NodeTag.lease).flatMap({ Lease($0) }), !lease.isExpired(at: now) {
-        return try await store.setTag(Tag(NodeTag.cancel, cancelWish(steps: steps)), runID: run.info.runID)
+        let nested = steps.map(StepPath.init).filter { $0.rest != nil }
+        for path in nested { try await cancelNested(path, of: run, in: store) }
+        let own = steps.filter { StepPath($0).rest == nil }
+        guard nested.isEmpty || !own.isEmpty else { return }
+        return try await store.setTag(Tag(NodeTag.cancel, cancelWish(steps: own)), runID: run.info.runID)
     }
     try await endAbandonedPipeline(run, "cancelled; its runner had died before", in: store, at: now)
+}
+
+/// A step of a nested pipeline is a wish to that one.
+private func cancelNested(_ path: StepPath, of run: Run, in store: any TrackingStore) async throws {
+    let live = try await Journal(of: run.info, in: store).nodes.filter { path.includes(node: $0.key) }
+        .values.compactMap(\.attempts.last).filter { $0.isPipeline && !$0.run.info.status.isTerminal }
+    guard let rest = path.rest, !live.isEmpty else {
+        throw InvalidInput(
+            "no pipeline '\(path.step)\(path.cell)' is running, of which a step could be cancelled",
+            remedy: "see 'swiftflow status \(run.info.runID.prefix(8))'")
+    }
+    for attempt in live { try await cancelPipeline(attempt.run, steps: [rest], in: store) }
 }

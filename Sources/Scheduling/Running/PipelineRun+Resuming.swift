@@ -22,9 +22,12 @@ extension PipelineRun {
         let store = services.store
         let reused = try await EarlierResults(
             of: plan, experimentID: try await store.run(id: runID).info.experimentID, in: store, but: runID)
-        let (lease, before) = try await claimNextEpoch(
+        let (lease, before, redo) = try await claimNextEpoch(
             of: runID, displacing: displaced, mayHaveSucceeded: !steps.isEmpty, services)
         let epoch = lease.epoch
+        let steps = steps + wishes(redo, plan, services)
+        var options = options
+        options.forcedSteps.formUnion(steps)
         let enclosingTags = (options.enclosing?.tags ?? []).filter { $0.key.hasPrefix("swiftflow.") }
         let info = try await store.updateRun(
             RunUpdate(
@@ -38,16 +41,30 @@ extension PipelineRun {
         if !steps.isEmpty {
             try await supersede(steps, of: plan, &journal, epoch: epoch, in: store, at: services.clock.now())
         }
+        if redo != nil { try await store.deleteTag(NodeTag.redo, runID: runID) }
         return PipelineRun(
             plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
             workFolder: try makeWorkFolder(of: info, services), reused: reused, displaced: before)
     }
 
-    /// The lease of the one runner that may go on with the pipeline, and the owner before it; nothing but the claim is written yet.
+    /// What the runner of the pipeline around this one wants to be done again.
+    private static func wishes(_ redo: String?, _ plan: Plan, _ services: PipelineServices) -> [String] {
+        (redo ?? "").split(separator: "\n").map(String.init).filter { name in
+            guard var problem = plan.problem(ofStep: name, option: "--from") else { return true }
+            // Its file may be another one now; that is no reason never to go on.
+            problem.severity = .warning
+            services.observe(.warning(problem))
+            return false
+        }
+    }
+
+    /// The lease of the one runner that may go on with the pipeline, the owner before it, and the tag of what is to be done again.
+    ///
+    /// Nothing but the claim is written yet.
     private static func claimNextEpoch(
         of runID: String, displacing displaced: ProcessIdentity?, mayHaveSucceeded: Bool,
         _ services: PipelineServices
-    ) async throws -> (lease: Lease, before: ProcessIdentity?) {
+    ) async throws -> (lease: Lease, before: ProcessIdentity?, redo: String?) {
         while true {
             let run = try await services.store.run(id: runID)
             let before = run.data.tag(NodeTag.lease).flatMap { Lease($0) }?.owner
@@ -66,7 +83,9 @@ extension PipelineRun {
             }
             let lease = Lease(
                 owner: services.owner, epoch: epoch.addingReportingOverflow(1).partialValue, heartbeat: now)
-            if try await services.store.claim(lease.claimName, of: runID, as: lease.text) { return (lease, before) }
+            if try await services.store.claim(lease.claimName, of: runID, as: lease.text) {
+                return (lease, before, run.data.tag(NodeTag.redo))
+            }
         }
     }
 
