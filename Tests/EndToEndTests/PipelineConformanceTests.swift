@@ -27,6 +27,16 @@ import Testing
                 .contains("MLflow shows pipelines as they are"))
     }
 
+    @Test func `pipelines within pipelines are recorded on MLflow's own server, and gone on with there`() async throws {
+        guard let mlflow = environmentVariable("SWIFTFLOW_TEST_MLFLOW") else {
+            #expect(environmentVariable("SWIFTFLOW_REQUIRE_ENGINES") == nil, "SWIFTFLOW_TEST_MLFLOW is not set")
+            return
+        }
+        #expect(
+            try await run("nested_on_mlflow.py", with: FilePath("\(mlflow)/bin/python"))
+                .contains("nested pipelines are on MLflow's server as they are"))
+    }
+
     /// `SWIFTFLOW_TEST_KILLS=100` for the whole proof.
     @Test func `W-09: sixty steps whose runners are killed at random moments come to the same end`() async throws {
         let python = try #require(findExecutable("python3", searchPath: environmentVariable("PATH")))

@@ -90,12 +90,12 @@ final class AttemptEnding: Sendable {
                         .missingOutput,
                         "the output '\(output.name)' is missing: '\(output.value)' is older than the attempt")
                 }
-                try await artifacts.keep(local, as: path, of: run, mayMove: false)
-                return .artifact(path: path, digest: nil)
+                let digest = try await artifacts.keep(local, as: path, of: run, mayMove: false)
+                return .artifact(path: path, digest: digest)
             }
             if let place = attempt.places[output.name], fileStatus(place) != nil {
-                try await artifacts.keep(place, as: path, of: run, mayMove: true)
-                return .artifact(path: path, digest: nil)
+                let digest = try await artifacts.keep(place, as: path, of: run, mayMove: true)
+                return .artifact(path: path, digest: digest)
             }
             guard try await artifacts.exists(path, of: run) else {
                 let isInProject = fileStatus(projectFolder.appending(path)) != nil

@@ -45,16 +45,18 @@ package struct ResolvedRunArtifacts: RunArtifacts {
         return try readFile(file, limit: limit)
     }
 
-    package func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws {
+    package func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws -> String? {
         let path = try RelativePath(path)
         if mayMove, let folder = folder(of: run) {
             let root = try Directory(creating: folder, mode: 0o777)
             if !path.parent.isRoot { try root.makeDirectory(path.parent, mode: 0o777) }
             let target = folder.appending(path.string)
             // What the code has logged there itself is not thrown away for it.
-            if fileStatus(target) == nil, moveFile(local, to: target) { return }
+            if fileStatus(target) == nil, moveFile(local, to: target) { return nil }
         }
+        let digest = folder(of: run) == nil ? try contentDigest(of: local, digests) : nil
         try await resolver.repository(at: run.artifactURI).upload(local, to: path, Transfer())
+        return digest
     }
 
     package func digest(_ path: String, of run: RunInfo) async throws -> String? {

@@ -61,6 +61,12 @@ package struct JournalAttempt: Sendable {
     /// Whether somebody wanted it done again.
     package var isSuperseded: Bool { run.data.tag(NodeTag.superseded) != nil }
 
+    /// What the mark of one ends with that was named itself, and does not only follow from such a one.
+    static let byName = " by name"
+
+    /// Whether it is to be done again whatever has been computed before.
+    var isSupersededByName: Bool { run.data.tag(NodeTag.superseded)?.hasSuffix(Self.byName) == true }
+
     /// Whether the attempt is a pipeline of its own.
     package var isPipeline: Bool { run.data.tag(NodeTag.pipeline) != nil }
 

@@ -89,7 +89,7 @@ extension PipelineRun {
                 let key = CacheKey(inputs)
                 records[node].cacheKey = key
                 let step = plan.steps[machine.nodes[node].step]
-                if !step.isForced, !options.forcedSteps.contains(step.name) {
+                if !step.isForced, !options.forcedSteps.contains(step.name), !records[node].isWantedAgain {
                     return AskedNode(node: node, examination: examination, attempt: attempt, key: key)
                 }
             }

@@ -92,7 +92,9 @@ package protocol RunArtifacts: Sendable {
     /// - Throws: when there is no such file, or it is larger than `limit`.
     func read(_ path: String, of run: RunInfo, limit: Int) async throws -> [UInt8]
     /// Makes a local file or folder an artifact; it may be moved away from where it was.
-    func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws
+    ///
+    /// - Returns: the digest of its content, where that could not be had afterwards.
+    func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws -> String?
     func exists(_ path: String, of run: RunInfo) async throws -> Bool
     /// The digest of the content; nil where it could only be had by fetching it.
     func digest(_ path: String, of run: RunInfo) async throws -> String?

@@ -14,13 +14,15 @@ extension PipelineRun {
         let paths = names.map(StepPath.init)
         let opened = Set(paths.filter { $0.rest != nil }.compactMap { plan.indices[$0.step] })
         var reached = Set(paths.filter { $0.rest == nil }.compactMap { plan.indices[$0.step] })
+        let named = reached
         for index in plan.order {
             let before = plan.steps[index].dependencies.map(\.step)
             if before.contains(where: { reached.contains($0) || opened.contains($0) }) { reached.insert(index) }
         }
-        let mark = Tag(NodeTag.superseded, String(epoch))
         for index in plan.order.reversed() where reached.contains(index) {
             let name = plan.steps[index].name
+            // What only follows may be reused, if it turns out to be the same.
+            let mark = Tag(NodeTag.superseded, "\(epoch)\(named.contains(index) ? JournalAttempt.byName : "")")
             for (id, node) in journal.nodes where id == name || id.hasPrefix(name + "[") {
                 for (place, attempt) in node.attempts.enumerated() where attempt.run.info.status.isTerminal {
                     guard !attempt.isSuperseded else { continue }

@@ -30,6 +30,8 @@ package actor PipelineRun {
         var processorSeconds: Double?
         var peakMemory: Int64?
         var cacheKey: CacheKey?
+        /// Whether it had succeeded, and somebody wants it again whatever has been computed before.
+        var isWantedAgain = false
         /// Why no earlier result was taken over.
         var cacheReason: String?
         /// The live attempt of a dead runner, on a backend whose jobs outlive it; of a nested pipeline its run.
@@ -343,6 +345,8 @@ package actor PipelineRun {
         record.journal = journal.nodes[planned.id]
         record.earlierAttempts = record.journal?.attempts.last?.number ?? 0
         record.previousRunID = record.journal?.attempts.last?.run.info.runID
+        let done = record.journal?.attempts.last { $0.run.info.status == .finished }
+        record.isWantedAgain = done?.isSupersededByName == true
         records.append(record)
         outcomes[step.name]?.nodes.append(NodeOutcome(id: planned.id, state: .waiting, cell: planned.cell))
     }

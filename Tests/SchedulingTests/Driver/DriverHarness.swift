@@ -244,7 +244,7 @@ private struct WitnessArtifacts: RunArtifacts {
     func read(_ path: String, of run: RunInfo, limit: Int) async throws -> [UInt8] {
         try await life.read { try await base.read(path, of: run, limit: limit) }
     }
-    func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws {
+    func keep(_ local: FilePath, as path: String, of run: RunInfo, mayMove: Bool) async throws -> String? {
         try await life.write { try await base.keep(local, as: path, of: run, mayMove: mayMove) }
     }
     func exists(_ path: String, of run: RunInfo) async throws -> Bool {
