@@ -3,6 +3,21 @@ package enum CacheField: UInt8, Sendable, Hashable, CaseIterable, Comparable {
     case format = 1
     case action, code, params, inputs, environment, variables, outputs, salt
 
+    /// Its name in a record; describing an enumeration is slow, and this is asked for nine times for each cell.
+    var name: String {
+        switch self {
+        case .format: "format"
+        case .action: "action"
+        case .code: "code"
+        case .params: "params"
+        case .inputs: "inputs"
+        case .environment: "environment"
+        case .variables: "variables"
+        case .outputs: "outputs"
+        case .salt: "salt"
+        }
+    }
+
     /// The word in the reason for a miss.
     package var word: String {
         switch self {

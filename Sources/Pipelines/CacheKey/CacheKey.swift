@@ -12,18 +12,53 @@ package struct CacheKey: Sendable, Hashable {
     package static let format = "swiftflow-cache-1"
 
     package init(_ inputs: CacheInputs) {
+        var memo = CacheKeyMemo()
+        self.init(inputs, memo: &memo)
+    }
+
+    /// The same key, with less work where the inputs differ little from those before, as the cells of a fan-out do.
+    package init(_ inputs: CacheInputs, memo: inout CacheKeyMemo) {
+        memo.take(inputs)
         var whole = CanonicalBytes()
         var digests: [CacheField: String] = [:]
-        for field in CacheField.allCases {
-            var content = CanonicalBytes()
-            inputs.write(field, to: &content)
-            whole.append(content.bytes, tag: field.rawValue)
-            digests[field] = sha256(content.bytes)
+        var parts: [CacheField: [String: String]] = [:]
+        for (field, made) in memo.fields {
+            whole.append(made.content, tag: field.rawValue)
+            digests[field] = made.digest
+            parts[field] = made.part
         }
         hex = sha256(whole.bytes)
         let weak = inputs.weakNames
         isWeak = !weak.isEmpty
-        record = CacheRecord(digests: digests, parts: inputs.parts, weakNames: weak)
+        record = CacheRecord(digests: digests, parts: parts, weakNames: weak)
+    }
+}
+
+/// What the last key was made of, field by field.
+package struct CacheKeyMemo: Sendable {
+    struct Field: Sendable {
+        var content: [UInt8]
+        var digest: String
+        var part: [String: String]?
+    }
+
+    private(set) var fields: [(field: CacheField, made: Field)] = []
+
+    package init() {}
+
+    /// What is written for a field decides, not what Swift takes for equal: 0.0 and -0.0, or an é of one letter and one of two, are not.
+    fileprivate mutating func take(_ inputs: CacheInputs) {
+        if fields.isEmpty {
+            fields = CacheField.allCases.map { ($0, Field(content: [], digest: sha256([]), part: inputs.part($0))) }
+        }
+        for index in fields.indices {
+            let field = fields[index].field
+            var content = CanonicalBytes()
+            inputs.write(field, to: &content)
+            guard content.bytes != fields[index].made.content else { continue }
+            fields[index].made = Field(
+                content: content.bytes, digest: sha256(content.bytes), part: inputs.part(field))
+        }
     }
 }
 
@@ -32,7 +67,11 @@ func sha256(_ bytes: [UInt8]) -> String {
     hash.update(data: bytes)
     let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
-    for byte in hash.finalize() { text += [digits[Int(byte >> 4)], digits[Int(byte & 0xF)]] }
+    text.reserveCapacity(64)
+    for byte in hash.finalize() {
+        text.append(digits[Int(byte >> 4)])
+        text.append(digits[Int(byte & 0xF)])
+    }
     return String(decoding: text, as: UTF8.self)
 }
 
@@ -99,40 +138,51 @@ extension CacheInputs {
         return Set(names).sorted()
     }
 
-    /// What each field is made of, by name, as far as a person wants to know it.
-    fileprivate var parts: [CacheField: [String: String]] {
-        var parts: [CacheField: [String: String]] = [:]
-        switch action {
-        case .entryPoint(let name, let command, let parameters):
-            parts[.action] = ["entry point": name, "command": shortDigest(command)]
-            parts[.action]?["parameters"] = shortDigest(parameters.map { "\($0)" }.sorted().joined(separator: "\n"))
-        case .command(let text): parts[.action] = ["command": shortDigest(text)]
-        }
-        switch code {
-        case .gitTree(_, let files): parts[.code] = files.mapValues { shortDigest("g" + $0) }
-        // A file may go by the name git has for its content, as all of a clean folder do: `g` is no digit of a digest.
-        case .files(_, let files): parts[.code] = files.mapValues { shortDigest($0.hasPrefix("g") ? $0 : "d" + $0) }
-        }
-        parts[.params] = params.mapValues { param in
-            switch param.binding {
-            case .place(let name): "outputs.\(name)"
-            case .value(let value): Self.shown(value)
+    /// What a field is made of, by name, as far as a person wants to know it.
+    fileprivate func part(_ field: CacheField) -> [String: String]? {
+        switch field {
+        case .format: return nil
+        case .action:
+            switch action {
+            case .entryPoint(let name, let command, let parameters):
+                return [
+                    "entry point": name, "command": shortDigest(command),
+                    "parameters": shortDigest(parameters.map { "\($0)" }.sorted().joined(separator: "\n")),
+                ]
+            case .command(let text): return ["command": shortDigest(text)]
             }
-        }
-        parts[.inputs] = inputs.mapValues { input in
-            switch input {
-            case .digest(let text), .version(let text): shortDigest(text)
-            case .unknown(let uri): shortDigest(uri)
+        case .code:
+            switch code {
+            case .gitTree(_, let files): return files.mapValues { shortDigest("g" + $0) }
+            // A file may go by the name git has for its content, as all of a clean folder do: `g` is no digit of a digest.
+            case .files(_, let files): return files.mapValues { shortDigest($0.hasPrefix("g") ? $0 : "d" + $0) }
             }
+        case .params:
+            return params.mapValues { param in
+                switch param.binding {
+                case .place(let name): "outputs.\(name)"
+                case .value(let value): Self.shown(value)
+                }
+            }
+        case .inputs:
+            return inputs.mapValues { input in
+                switch input {
+                case .digest(let text), .version(let text): shortDigest(text)
+                case .unknown(let uri): shortDigest(uri)
+                }
+            }
+        case .environment:
+            var part = environment.parts.mapValues { $0.utf8.count <= 24 ? $0 : shortDigest($0) }
+            part["manager"] = environment.manager
+            return part
+        case .variables:
+            // Values of variables are never shown: people put passwords there.
+            var part = variables.mapValues { shortDigest($0) }
+            for name in secretNames { part["secret \(name)"] = "" }
+            return part
+        case .outputs: return outputs.mapValues { $0.utf8.count <= 60 ? $0 : shortDigest($0) }
+        case .salt: return salt.map { ["": $0.utf8.count <= 40 ? $0 : shortDigest($0)] } ?? [:]
         }
-        parts[.environment] = environment.parts.mapValues { $0.utf8.count <= 24 ? $0 : shortDigest($0) }
-        parts[.environment]?["manager"] = environment.manager
-        // Values of variables are never shown: people put passwords there.
-        parts[.variables] = variables.mapValues { shortDigest($0) }
-        for name in secretNames { parts[.variables]?["secret \(name)"] = "" }
-        parts[.outputs] = outputs.mapValues { $0.utf8.count <= 60 ? $0 : shortDigest($0) }
-        parts[.salt] = salt.map { ["": $0.utf8.count <= 40 ? $0 : shortDigest($0)] } ?? [:]
-        return parts
     }
 
     /// A value as the reason for a miss shows it; a long one, and an artifact's, as a digest of which only the change is told.

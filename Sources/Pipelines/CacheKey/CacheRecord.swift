@@ -72,7 +72,7 @@ package struct CacheRecord: Sendable, Hashable {
             let named = (parts[field] ?? [:]).sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
             members.append(
                 .init(
-                    name: "\(field)",
+                    name: field.name,
                     value: .array([
                         .string(digests[field] ?? ""),
                         .object(JSONObject(members: named.map { .init(name: $0.key, value: .string($0.value)) })),
@@ -97,7 +97,7 @@ package struct CacheRecord: Sendable, Hashable {
                 guard member.value == .integer(1) else { return nil }
             } else if member.name == "weak", case .array(let names) = member.value {
                 weakNames = names.compactMap { if case .string(let name) = $0 { name } else { nil } }
-            } else if let field = CacheField.allCases.first(where: { "\($0)" == member.name }),
+            } else if let field = CacheField.allCases.first(where: { $0.name == member.name }),
                 case .array(let pair) = member.value, pair.count == 2, case .string(let digest) = pair[0],
                 case .object(let named) = pair[1]
             {

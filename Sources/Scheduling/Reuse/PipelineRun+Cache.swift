@@ -21,7 +21,8 @@ extension PipelineRun {
         while let open = cacheQuestions[step]?.waiting, !open.isEmpty {
             cacheQuestions[step]?.waiting.removeFirst(min(size, open.count))
             await answer(Array(open.prefix(size)))
-            size = min(2 * size, 256)
+            // As many as the store commits at once.
+            size = min(2 * size, 1000)
         }
         cacheQuestions[step] = nil
     }
@@ -86,7 +87,7 @@ extension PipelineRun {
         let attempt = makeAttempt(node, resolved, devices: [])
         do {
             if let inputs = try await services.runner.cacheInputs(of: attempt) {
-                let key = CacheKey(inputs)
+                let key = CacheKey(inputs, memo: &keyMemo)
                 records[node].cacheKey = key
                 let step = plan.steps[machine.nodes[node].step]
                 if !step.isForced, !options.forcedSteps.contains(step.name), !records[node].isWantedAgain {

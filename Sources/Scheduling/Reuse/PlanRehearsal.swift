@@ -18,6 +18,7 @@ package struct PlanRehearsal: Sendable {
     /// Steps whose results exist already.
     private var known: Set<Int> = []
     private var skipped: Set<Int> = []
+    private var keyMemo = CacheKeyMemo()
     /// By the index of the step: one for each node.
     package private(set) var findings: [Int: [PlanForecast.Finding]] = [:]
     /// What happens in steps that are pipelines, by the index of the step.
@@ -179,7 +180,7 @@ package struct PlanRehearsal: Sendable {
     }
 
     /// What can be asked for a node; nil when its values cannot be had yet.
-    private func candidate(_ node: PlanNode, _ step: PlannedStep) async throws -> Candidate? {
+    private mutating func candidate(_ node: PlanNode, _ step: PlannedStep) async throws -> Candidate? {
         let resolved: ResolvedStep
         do { resolved = try plan.resolve(node, in: scope(node)) } catch { return nil }
         guard resolved.isCacheable else {
@@ -195,7 +196,7 @@ package struct PlanRehearsal: Sendable {
         guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
             return .run(node, reason: "what it depends on cannot be told")
         }
-        return .reusable(node, CacheLookup.Question(key: CacheKey(inputs), resolved: resolved))
+        return .reusable(node, CacheLookup.Question(key: CacheKey(inputs, memo: &keyMemo), resolved: resolved))
     }
 
     /// What the store has for the nodes, in their order.

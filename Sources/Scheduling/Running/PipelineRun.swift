@@ -79,6 +79,7 @@ package actor PipelineRun {
     var takenOver: Set<String> = []
     /// The nodes whose results are looked for, by step.
     var cacheQuestions: [Int: CacheQuestions] = [:]
+    var keyMemo = CacheKeyMemo()
     /// Which node computes what a key stands for, and which wait for it.
     var keyOwners: [String: Int] = [:]
     var keyWaiters: [String: [Int]] = [:]

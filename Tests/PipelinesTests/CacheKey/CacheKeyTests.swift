@@ -118,6 +118,23 @@ func sampleInputs() -> CacheInputs {
         }
     }
 
+    @Test func `a key made after others is the key made alone`() {
+        var memo = CacheKeyMemo()
+        for change in Self.changes {
+            var inputs = sampleInputs()
+            #expect(CacheKey(inputs, memo: &memo) == CacheKey(inputs))
+            change.make(&inputs)
+            #expect(CacheKey(inputs, memo: &memo) == CacheKey(inputs))
+        }
+        // What Swift takes for equal is not the same.
+        for value in [Value.float(0), .float(-0.0), .int(0), .string("\u{E9}"), .string("e\u{301}"), .float(.nan)] {
+            var inputs = sampleInputs()
+            inputs.params["depth"] = .init(type: "float", .value(value))
+            inputs.variables["A"] = value.text
+            #expect(CacheKey(inputs, memo: &memo).hex == CacheKey(inputs).hex)
+        }
+    }
+
     @Test func `several changes are all named, and none when nothing changed`() {
         var inputs = sampleInputs()
         inputs.params["depth"] = .init(type: "int", .value(.int(8)))
