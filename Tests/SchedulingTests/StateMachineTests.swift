@@ -142,6 +142,49 @@ import Testing
         #expect(machine.phase == .done(.cancelled))
     }
 
+    /// A machine of which every node that may has been started.
+    private func started(_ steps: [StepShape], cells: Int, parallel: Double) throws -> StateMachine {
+        var machine = StateMachine(steps: steps, pool: ResourcePool(limits: [ResourcePool.parallel: parallel]))
+        _ = machine.handle(.begin, at: 0)
+        for step in steps.indices {
+            _ = machine.handle(.considered(step, step == 0 ? .fanOut(cells: cells) : .run), at: 0)
+        }
+        let request = try machine.pool.request([ResourcePool.parallel: 1])
+        for node in machine.nodes.indices { _ = machine.handle(.examined(node, .run(request)), at: 0) }
+        _ = machine.startReady(at: 0)
+        return machine
+    }
+
+    @Test func `a cell whose command has ended well leaves its place before that is recorded, and only once`() throws {
+        var machine = try started([StepShape("f")], cells: 4, parallel: 1)
+        #expect(machine.nodes.map(\.state) == [.starting, .ready, .ready, .ready])
+        _ = machine.handle(.finishing(0, attempt: 2), at: 1)
+        #expect(machine.startReady(at: 1).isEmpty)
+        _ = machine.handle(.finishing(0, attempt: 1), at: 1)
+        #expect(machine.startReady(at: 1) == [.changed(1), .start(1, devices: [])])
+        _ = machine.handle(.finishing(0, attempt: 1), at: 1)
+        _ = machine.handle(.ended(0, .succeeded), at: 2)
+        #expect(machine.startReady(at: 2).isEmpty)
+        // One whose end could not be recorded takes its place again.
+        _ = machine.handle(.finishing(1, attempt: 1), at: 3)
+        #expect(machine.startReady(at: 3) == [.changed(2), .start(2, devices: [])])
+        _ = machine.handle(.ended(1, .failed(NodeFailure(.launch, "no"))), at: 4)
+        #expect(machine.nodes[1].state == .ready)
+        #expect(machine.startReady(at: 4).isEmpty)
+        _ = machine.handle(.ended(2, .succeeded), at: 5)
+        #expect(machine.startReady(at: 5) == [.changed(3), .start(3, devices: [])])
+    }
+
+    @Test func `a place is not left early where others wait for what it makes ready`() throws {
+        var machine = try started([StepShape("f"), StepShape("after", after: 0)], cells: 2, parallel: 1)
+        _ = machine.handle(.finishing(0, attempt: 1), at: 1)
+        #expect(machine.startReady(at: 1) == [.changed(1), .start(1, devices: [])])
+        _ = machine.handle(.ended(0, .succeeded), at: 2)
+        // It is the last one, and the step after it comes before anything else that is ready.
+        _ = machine.handle(.finishing(1, attempt: 1), at: 3)
+        #expect(!machine.nodes[1].hasGivenBack)
+    }
+
     @Test func `T12: a pruned trial is neither a success nor a failure`() {
         var simulation = Simulation([StepShape("a")])
         simulation.consider = { _ in .fanOut(cells: 2) }

@@ -99,10 +99,28 @@ extension StateMachine {
 
     // MARK: The end of an attempt
 
+    /// Gives back what an attempt took before its end is recorded, so that the next one need not wait for the store.
+    ///
+    /// Not where others wait for this node: what it makes ready may come before what is ready now.
+    mutating func finishing(_ node: NodeID, attempt: Int) {
+        guard nodes[node].state.isLive, nodes[node].attempt == attempt, nodes[node].stop == nil else { return }
+        let step = steps[nodes[node].step]
+        let isLast = step.endedCells + 1 >= step.nodes.count
+        guard nodes[node].waiters.isEmpty, !isLast || dependents[nodes[node].step].isEmpty else { return }
+        giveBack(of: node)
+    }
+
+    private mutating func giveBack(of node: NodeID) {
+        guard !nodes[node].hasGivenBack, let request = nodes[node].request else { return }
+        pool.give(back: request, devices: nodes[node].devices)
+        nodes[node].devices = []
+        nodes[node].hasGivenBack = true
+    }
+
     mutating func ended(_ node: NodeID, _ end: AttemptEnd, at now: Milliseconds) {
         guard nodes[node].state.isLive else { return }
-        if let request = nodes[node].request { pool.give(back: request, devices: nodes[node].devices) }
-        nodes[node].devices = []
+        giveBack(of: node)
+        nodes[node].hasGivenBack = false
         let cause = nodes[node].stop
         nodes[node].stop = nil
         switch (end, cause) {

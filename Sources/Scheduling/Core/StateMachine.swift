@@ -43,6 +43,8 @@ package struct StateMachine: Sendable {
         var usedFreeRetries: Set<FailureReason> = []
         var request: ResourcePool.Request?
         var devices: [Int] = []
+        /// What its live attempt took has been given back already.
+        var hasGivenBack = false
         var timeout: Milliseconds?
         var retry: RetryPolicy?
         var isExamined = false

@@ -11,6 +11,8 @@ extension StateMachine {
         case examined(NodeID, Examination)
         /// The process or job exists (T6).
         case launched(NodeID)
+        /// The command of that attempt has ended well, and only the record of it is left to be written.
+        case finishing(NodeID, attempt: Int)
         /// The attempt is over, and nothing of it is left (T7, T8, T9, T11, T12).
         case ended(NodeID, AttemptEnd)
         /// The choice among the cells of a fan-out has been made, or could not.
@@ -95,6 +97,7 @@ extension StateMachine {
         case .considered(let step, let consideration): considered(step, consideration, at: now)
         case .examined(let node, let examination): examined(node, examination, at: now)
         case .launched(let node): launched(node, at: now)
+        case .finishing(let node, let attempt): finishing(node, attempt: attempt)
         case .ended(let node, let end): ended(node, end, at: now)
         case .concluded(let step, let failure): concluded(step, failure, at: now)
         case .cancel(let reason): cancelAll(reason, at: now)

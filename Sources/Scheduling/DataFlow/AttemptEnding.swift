@@ -58,6 +58,7 @@ final class AttemptEnding: Sendable {
         }
         outcome.additionalTags.append(Tag(NodeTag.state, state(of: outcome).rawValue))
         outcome.metrics = costs(of: outcome)
+        if outcome.isSuccess { attempt.report(.finishing) }
         return outcome
     }
 

@@ -97,7 +97,7 @@ extension PipelineRun {
         attempt.writtenFiles = writtenFiles
         attempt.report = { [weak self] report in
             guard let self else { return }
-            self.perform { run in run.received(report, from: node) }
+            self.perform { run in run.received(report, from: node, attempt: state.attempt) }
         }
         return attempt
     }
@@ -123,7 +123,7 @@ extension PipelineRun {
         return paths
     }
 
-    private func received(_ report: StepReport, from node: Int) {
+    private func received(_ report: StepReport, from node: Int, attempt: Int) {
         switch report {
         case .created(let run):
             guard !machine.nodes[node].state.isTerminal else { return }
@@ -132,6 +132,7 @@ extension PipelineRun {
             guard machine.nodes[node].state == .starting else { return }
             records[node].startTime = services.clock.now()
             post(.launched(node))
+        case .finishing: post(.finishing(node, attempt: attempt))
         case .process(let processID): records[node].processID = processID
         case .note(let text): services.observe(.note("\(records[node].plan.id): \(text)"))
         case .warning(let text):

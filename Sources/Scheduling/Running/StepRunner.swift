@@ -74,6 +74,8 @@ package enum StepReport: Sendable {
     case created(RunInfo)
     /// The process or job is about to exist.
     case launched
+    /// The command has ended well; only the record of it is left to be written.
+    case finishing
     /// The first process of a job of this machine.
     case process(Int32)
     case note(String)
