@@ -40,6 +40,9 @@ package final class DigestCache: Sendable {
         self.clock = clock
     }
 
+    /// Where versions of programs are kept: beside the digests.
+    var versionsFile: FilePath? { file.map { FilePath($0.string + ".versions") } }
+
     /// How many files were read, as opposed to known.
     package var readCount: Int { contents.withLock { $0.readCount } }
 

@@ -333,3 +333,40 @@ struct DigestFixture {
         }
     }
 }
+
+@Suite struct `Versions of programs` {
+    @Test func `a program that has not changed is asked once, a script always`() async throws {
+        let fixture = try DigestFixture(["python": "\u{7F}ELF one", "shim": "#!/bin/bash"])
+        fixture.setTime("python", seconds: 1_000_000)
+        var asked = 0
+        func ask(_ name: String, says answer: String?) async -> String? {
+            await fixture.cache().version(of: fixture.folder.appending(name)) {
+                asked += 1
+                return answer
+            }
+        }
+        #expect(await ask("python", says: "Python 3.11.7\n") == "Python 3.11.7\n")
+        #expect(await ask("python", says: "Python 3.12.0\n") == "Python 3.11.7\n")
+        #expect(asked == 1)
+        try fixture.write("python", "\u{7F}ELF two")
+        #expect(await ask("python", says: "Python 3.12.0\n") == "Python 3.12.0\n")
+        #expect(asked == 2)
+        #expect(await ask("shim", says: "Python 3.11.7\n") == "Python 3.11.7\n")
+        #expect(await ask("shim", says: "Python 3.12.0\n") == "Python 3.12.0\n")
+        #expect(asked == 4)
+    }
+
+    @Test func `an answer that is no line is not kept, and a damaged file costs a question`() async throws {
+        let fixture = try DigestFixture(["python": "\u{7F}ELF one"])
+        func ask(says answer: String?) async -> String? {
+            await fixture.cache().version(of: fixture.folder.appending("python")) { answer }
+        }
+        for answer in [nil, "", "two\nlines\n", "no end"] { #expect(await ask(says: answer) == answer) }
+        #expect(await ask(says: "Python 3\n") == "Python 3\n")
+        #expect(await ask(says: nil) == "Python 3\n")
+        let file = try FileDescriptor.open(
+            FilePath(fixture.cacheFile.string + ".versions"), .writeOnly, options: .truncate)
+        try file.closeAfter { _ = try file.writeAll("\0 garbage".utf8) }
+        #expect(await ask(says: "Python 4\n") == "Python 4\n")
+    }
+}

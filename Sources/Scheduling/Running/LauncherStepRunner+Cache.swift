@@ -9,6 +9,21 @@ import Synchronization
 import SystemPackage
 
 extension LauncherStepRunner {
+    /// Keys of cached steps name the interpreter's version, and asking for it may take longer than recording the plan.
+    package func prepare(for plan: Plan) {
+        let isAsked = plan.steps.contains { $0.isIncluded && $0.step.cache != nil && $0.step.image == nil }
+        guard isAsked, options.usesCache else { return }
+        // What comes of it belongs to whoever asks; a project that cannot be had is said by the step that needs it.
+        Task {
+            guard let loaded = try? await ownProject() else { return }
+            switch loaded.project.environment {
+            case .none: _ = await localEnvironment()
+            case .python, .conda: if options.environmentManager == "local" { _ = await localEnvironment() }
+            case .docker: break
+            }
+        }
+    }
+
     package func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs? {
         let resolved = attempt.resolved
         guard let cache = resolved.cache else { return nil }
@@ -90,11 +105,13 @@ extension LauncherStepRunner {
 
     private func localEnvironment() async -> CacheInputs.Environment {
         let (starter, options) = (services.starter, options)
-        let version = await codeDigests.interpreterVersion {
+        let version = await codeDigests.interpreterVersion { [digests] in
             guard let python = findExecutable("python3", searchPath: options.environment["PATH"]) else { return "none" }
-            let result = try? await starter.runTool(
-                python, ["--version"], environment: options.environment, workingDirectory: options.workingDirectory)
-            return result.map { String(decoding: $0.output, as: UTF8.self) } ?? "unknown"
+            return await digests.version(of: resolvedPath(python) ?? python) {
+                let result = try? await starter.runTool(
+                    python, ["--version"], environment: options.environment, workingDirectory: options.workingDirectory)
+                return result.map { String(decoding: $0.output, as: UTF8.self) }
+            } ?? "unknown"
         }
         return .local(interpreterVersion: version)
     }

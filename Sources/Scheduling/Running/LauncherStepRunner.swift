@@ -170,6 +170,15 @@ package final class LauncherStepRunner: StepRunner {
         } else {
             key = ProjectKey(uri: options.project, version: attempt.resolved.version ?? options.version)
         }
+        return try await project(key)
+    }
+
+    /// The project of the pipeline itself.
+    func ownProject() async throws -> LoadedProject {
+        try await project(ProjectKey(uri: options.project, version: options.version))
+    }
+
+    private func project(_ key: ProjectKey) async throws -> LoadedProject {
         let task = projects.withLock { projects in
             if let task = projects[key] { return task }
             // Shared by all attempts, so it is not cancelled with the one that came first.

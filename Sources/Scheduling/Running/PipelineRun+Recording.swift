@@ -15,6 +15,7 @@ extension PipelineRun {
         _ plan: Plan, options: PipelineOptions, services: PipelineServices
     ) async throws -> PipelineRun {
         let store = services.store
+        services.runner.prepare(for: plan)
         let choice =
             options.enclosing.map { .id($0.experimentID) } ?? plan.experiment.map { ExperimentChoice.name($0) }
             ?? options.experiment
@@ -77,13 +78,15 @@ extension PipelineRun {
     static func recordDefinition(
         _ plan: Plan, _ options: PipelineOptions, of run: RunInfo, _ services: PipelineServices
     ) async throws {
-        try await services.artifacts.write(plan.source, to: "pipeline/pipeline.yaml", of: run)
-        try await services.artifacts.write(plan.json, to: "pipeline/plan.json", of: run)
+        // Each waits for the disk.
+        async let source: Void = services.artifacts.write(plan.source, to: "pipeline/pipeline.yaml", of: run)
+        async let nodes: Void = services.artifacts.write(plan.json, to: "pipeline/plan.json", of: run)
         // A picture that is too large to be looked at is left out.
         if let graph = try? PipelineGraph(plan) {
             try await services.artifacts.write(
                 Array(graph.text(as: .mermaid).utf8), to: "pipeline/graph.mmd", of: run)
         }
+        _ = try await (source, nodes)
         try await services.artifacts.write(LaunchRecord(options).json, to: LaunchRecord.path, of: run)
     }
 

@@ -20,6 +20,7 @@ extension PipelineRun {
         from steps: [String] = []
     ) async throws -> PipelineRun {
         let store = services.store
+        services.runner.prepare(for: plan)
         let reused = try await EarlierResults(
             of: plan, experimentID: try await store.run(id: runID).info.experimentID, in: store, but: runID)
         let (lease, before, redo) = try await claimNextEpoch(

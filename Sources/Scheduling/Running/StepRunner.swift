@@ -23,12 +23,16 @@ package protocol StepRunner: Sendable {
     /// Everything the result of an attempt depends on; nil when that cannot be told, so that nothing is reused.
     func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs?
 
+    /// Begins with what the first steps of the plan will need, while the plan is being recorded.
+    func prepare(for plan: Plan)
+
     /// Releases what is kept for all steps.
     func close() async
 }
 
 extension StepRunner {
     package func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs? { nil }
+    package func prepare(for plan: Plan) {}
 }
 
 /// One attempt of a node with everything evaluated.
