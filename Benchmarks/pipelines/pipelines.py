@@ -29,8 +29,10 @@ class Swiftflow:
 
     def prepare(self, folder, shape, count, command="true"):
         if shape == "chain":
+            # Equal steps would be run once, and copied: each has a param of its own, as the cells of the fan-out have.
             steps = "".join(
-                f'  s{i}: {{command: "{command}"' + (f", needs: [s{i - 1}]" if i else "") + "}\n" for i in range(count)
+                f'  s{i}: {{command: "{command}", params: {{n: {i}}}' + (f", needs: [s{i - 1}]" if i else "") + "}\n"
+                for i in range(count)
             )
         else:
             steps = f'  s: {{command: "{command}", matrix: {{n: "${{{{ range({count}) }}}}"}}}}\n'
@@ -179,9 +181,13 @@ def measure(command, folder, limit):
 
 
 def first_step(tool, count=1):
-    """Milliseconds from the start of the program to the first step."""
+    """Milliseconds from the start of the program to the first step; the store, where there is one, exists already."""
     folder = tempfile.mkdtemp(prefix="bench-pipelines-")
     try:
+        if isinstance(tool, Swiftflow):
+            tool.prepare(folder, "fan", 1)
+            if measure(tool.command(folder), folder, 120) is None:
+                return None
         tool.prepare(folder, "fan", count, "date +%s.%N > first")
         started = time.time()
         if measure(tool.command(folder), folder, 120) is None:
@@ -217,6 +223,22 @@ def case(tool, shape, count, repetitions, limit):
     }
 
 
+def ratios(result, count, results, shape):
+    """What a peer takes for a step, in what swiftflow takes for one; of a size that swiftflow was not run with, against 100 steps."""
+    size = count if ("swiftflow", shape, count) in results else 100
+    ours = results.get(("swiftflow", shape, size))
+    if not ours or ours is result:
+        return ""
+
+    def ratio(key):
+        if result[key] is None or not ours[key]:
+            return "–"
+        value = (result[key] / count) / (ours[key] / size)
+        return f"{value:.0f}×" if value >= 10 else f"{value:.2f}×"
+
+    return ", ".join(ratio(key) for key in ("wall", "cpu", "idle_cpu"))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--swiftflow", required=True)
@@ -237,8 +259,10 @@ def main():
             print(f"{tool.name}: '{program}' is missing, so it is left out", file=sys.stderr)
 
     results = {}
-    print(f"| steps | program | wall, s | wall per step, ms | CPU per step, ms | peak memory, MiB | nothing to do, s (CPU) |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} of others and of what ran before\n")
+    print("| steps | program | wall, s | wall per step, ms | CPU per step, ms | peak memory, MiB | nothing to do, s (CPU) "
+          "| wall, CPU, nothing to do (CPU) against swiftflow |")
+    print("|---|---|---|---|---|---|---|---|")
     for shape in ("chain", "fan"):
         for count in (5, 100, 1000, 10000):
             for tool in tools:
@@ -249,12 +273,13 @@ def main():
                 results[tool.name, shape, count] = result
                 name = f"{'chain of' if shape == 'chain' else 'fan-out of'} {count:,}"
                 if result is None:
-                    print(f"| {name} | {tool.name} | failed | | | | |", flush=True)
+                    print(f"| {name} | {tool.name} | failed | | | | | |", flush=True)
                     continue
                 idle = "" if result["idle_wall"] is None else f"{result['idle_wall']:.2f} ({result['idle_cpu']:.2f})"
                 print(
                     f"| {name} | {tool.name} | {result['wall']:.2f} | {result['wall'] / count * 1000:.2f} "
-                    f"| {result['cpu'] / count * 1000:.2f} | {result['memory']:.0f} | {idle} |", flush=True)
+                    f"| {result['cpu'] / count * 1000:.2f} | {result['memory']:.0f} | {idle} "
+                    f"| {ratios(result, count, results, shape)} |", flush=True)
 
     starts = {tool.name: [first_step(tool) for _ in range(1 if tool.repetitions == 1 else 7)] for tool in tools}
     print("\n| start to first step, ms | median |\n|---|---|")
