@@ -10,8 +10,6 @@ import SystemPackage
 /// A pipeline's file that a verb was pointed at: read, with everything about it that is found on this machine.
 struct PipelineFile {
     static let defaultName = "pipeline.yaml"
-    /// The backends of the program; others are plug-ins, found by their name.
-    private static let backends = ["local", "docker", "kubernetes", "slurm", "ray"]
 
     /// As it was typed, for messages.
     let shown: String
@@ -82,55 +80,13 @@ struct PipelineFile {
 
     private func surroundings(of pipeline: Pipeline, _ looksAtProjects: Bool) -> PlanSurroundings {
         var surroundings = PlanSurroundings()
-        let named = pipeline.steps.compactMap { step -> String? in
-            if case .string(let name)? = step.backend?.literal { name } else { nil }
-        }
-        let plugins = Set(named).filter { !Self.backends.contains($0) && hasPlugin($0) }
-        surroundings.backends = Self.backends + plugins
-        surroundings.look(into: NestedPipelines(of: path, shown: shown), atProjects: looksAtProjects)
+        surroundings.look(
+            at: pipeline, in: NestedPipelines(of: path, shown: shown), searchPath: environmentVariable("PATH"),
+            atProjects: looksAtProjects)
         return surroundings
     }
 
-    /// Shows findings in the order of the file, with the lines they are about.
-    func show(_ findings: [Diagnostic]) {
-        var excerpts = [shown: SourceExcerpts(bytes)]
-        for finding in findings.inOrder {
-            guard let file = finding.location?.file else {
-                Messages.show(finding, excerpt: nil)
-                continue
-            }
-            // Of nested pipelines the files are named as they are found from here.
-            if excerpts[file] == nil {
-                let path = currentDirectory().pushing(FilePath(file))
-                if fileStatus(path)?.kind == .file, let bytes = try? readFile(path, limit: Pipeline.sizeLimit) {
-                    excerpts[file] = SourceExcerpts(bytes)
-                }
-            }
-            Messages.show(finding, excerpt: excerpts[file]?.excerpt(of: finding))
-        }
-    }
-}
-
-/// Whether a plug-in of this name is on the search path.
-private func hasPlugin(_ name: String) -> Bool {
-    guard !name.contains("/"), let path = environmentVariable("PATH") else { return false }
-    return path.split(separator: ":").contains { folder in
-        fileStatus(FilePath(String(folder)).appending("swiftflow-backend-\(name)"))?.kind == .file
-    }
-}
-
-extension [Diagnostic] {
-    /// By place; what has none comes last.
-    var inOrder: [Diagnostic] {
-        enumerated().sorted { left, right in
-            switch (left.element.location, right.element.location) {
-            case (let one?, let other?): one == other ? left.offset < right.offset : one < other
-            case (_?, nil): true
-            case (nil, _?): false
-            case (nil, nil): left.offset < right.offset
-            }
-        }.map(\.element)
-    }
+    func show(_ findings: [Diagnostic]) { Messages.show(findings, in: bytes, of: shown) }
 }
 
 /// The options by which a pipeline gets its params, and by which some of its steps are chosen.

@@ -3,10 +3,11 @@ import Diagnostics
 import Glibc
 import Processes
 import Server
+import SwiftFlow
 
 /// The `swiftflow` program: parses the command line, runs one verb, and maps every outcome to an exit code.
 ///
-/// 0 success · 1 failure · 2 wrong usage, or errors found by `check` · 128 + N stopped by signal N.
+/// 0 success · 1 failure · 2 wrong usage, or errors in a pipeline · 128 + N stopped by signal N.
 @main
 struct Swiftflow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,6 +56,10 @@ struct Swiftflow: AsyncParsableCommand {
             let text = fullMessage(for: error)
             if isHelp { Output.write(text + "\n") } else { Messages.note(text) }
             return isHelp ? 0 : 2
+        }
+        if let invalid = error as? InvalidPipeline {
+            Messages.show(invalid.diagnostics, in: invalid.content, of: invalid.name)
+            return 2
         }
         Messages.show(error)
         return error is UsageError || error is ListenError ? 2 : 1

@@ -2,7 +2,7 @@ import Diagnostics
 import Files
 import JSON
 import KubernetesBackend
-package import Pipelines
+import Pipelines
 import Projects
 package import SystemPackage
 
@@ -117,69 +117,4 @@ package struct NestedPipelines: Sendable {
 
     /// The name of the innermost file for messages.
     var shown: String { chain.last?.shown ?? "" }
-}
-
-extension PlanSurroundings {
-    /// Lets a plan look at the projects and the pipelines that its steps name, as far as they are on this machine.
-    ///
-    /// - Parameter atProjects: whether the entry points of the steps have to be there.
-    package mutating func look(into nested: NestedPipelines, atProjects: Bool = true) {
-        let folder = nested.folder
-        problemOfPath = { backend, configuration, value in
-            guard backend == "kubernetes" else { return nil }
-            var json = "{}"
-            switch configuration {
-            case nil: break
-            case .values(let object)?:
-                var writer = JSONWriter()
-                writer.value(.object(object))
-                json = String(decoding: writer.bytes, as: UTF8.self)
-            case .file(let path)?:
-                // One that cannot be read is told when the step starts.
-                guard let bytes = try? readFile(folder.pushing(FilePath(path)), limit: 1 << 20) else { return nil }
-                json = String(decoding: bytes, as: UTF8.self)
-            }
-            return KubernetesBackend.problemOfPath(value, configuration: json)
-        }
-        if !atProjects {
-            project = { _, _ in nil }
-            return lookAtPipelines(nested, atProjects: false)
-        }
-        project = { (project, version) throws(InvalidInput) in
-            guard let project else { return try Project(loading: folder) }
-            let uri = try ProjectURI(project, currentDirectory: folder)
-            // What has to be fetched first is looked at when the pipeline starts.
-            guard case .folder(let root) = uri.location, version == nil else { return nil }
-            return try Project(loading: root.pushing(FilePath(uri.subdirectory.description)).lexicallyNormalized())
-        }
-        lookAtPipelines(nested)
-    }
-
-    /// The same for pipelines alone.
-    package mutating func lookAtPipelines(_ nested: NestedPipelines, atProjects: Bool = true) {
-        let outer = self
-        nestedPlan = { (place, request, isCheck) throws(InvalidInput) in
-            guard let file = try nested.file(place) else { return nil }
-            let inner = try nested.entering(file, place)
-            let bytes: [UInt8]
-            do {
-                bytes = try readFile(file, limit: Pipeline.sizeLimit)
-            } catch {
-                throw InvalidInput("the pipeline '\(inner.shown)' cannot be read", remedy: "check the path")
-            }
-            let (pipeline, findings) = Pipeline.read(bytes, file: inner.shown)
-            let errors = findings.filter { $0.severity == .error }
-            guard let pipeline, errors.isEmpty else { throw InvalidInput(errors) }
-            var surroundings = outer
-            surroundings.look(into: inner, atProjects: atProjects)
-            var request = request
-            request.defaultName =
-                (try? Project(loading: inner.folder))?.name ?? inner.folder.lastComponent?.string ?? request.defaultName
-            let made = Plan.make(
-                pipeline, source: bytes, request: request, surroundings: surroundings, isCheck: isCheck)
-            let problems = made.findings.filter { $0.severity == .error }
-            guard problems.isEmpty else { throw InvalidInput(problems) }
-            return made.plan
-        }
-    }
 }

@@ -14,6 +14,20 @@ package struct PreparedPipeline: Sendable {
     package var options: PipelineOptions
 }
 
+/// A pipeline that cannot be run as it was asked for: everything that is wrong with its file, and with the request.
+package struct InvalidPipeline: ExplainedError {
+    package let diagnostics: [Diagnostic]
+    /// What the file holds, and its name in the diagnostics: the lines that are wrong can be shown.
+    package let content: [UInt8]
+    package let name: String
+
+    init(_ diagnostics: [Diagnostic], in content: [UInt8], of name: String) {
+        self.diagnostics = diagnostics
+        self.content = content
+        self.name = name
+    }
+}
+
 /// Where a pipeline's file is, and the project it belongs to.
 package struct PipelineSource: Sendable {
     package var file: FilePath
@@ -69,7 +83,7 @@ extension StandardServices {
     /// Reads and plans a pipeline.
     ///
     /// - Parameter content: the file's text, where it is not the one of today.
-    /// - Throws: `InvalidInput` with everything that is wrong with the file and with what was asked.
+    /// - Throws: `InvalidPipeline` with everything that is wrong with the file and with what was asked.
     package func prepare(
         _ source: PipelineSource, request: RunRequest, planRequest: PlanRequest, content: [UInt8]? = nil,
         secrets: [String: String] = [:], report: (Diagnostic) -> Void
@@ -77,25 +91,28 @@ extension StandardServices {
         let bytes = try content ?? readFile(source.file, limit: Pipeline.sizeLimit)
         let shown = shownPath(source.file, from: request.workingDirectory)
         let (pipeline, findings) = Pipeline.read(bytes, file: shown)
-        guard let pipeline else { throw InvalidInput(findings) }
+        guard let pipeline, !findings.contains(where: { $0.severity == .error }) else {
+            throw InvalidPipeline(findings, in: bytes, of: shown)
+        }
         var planRequest = planRequest
         let folder = source.file.removingLastComponent()
         planRequest.defaultName =
             source.loaded.project.name ?? folder.lastComponent?.string ?? planRequest.defaultName
         var surroundings = PlanSurroundings()
-        let project = source.loaded.project
-        surroundings.project = { (given, version) throws(InvalidInput) in
-            guard let given else { return project }
-            guard version == nil, given.hasPrefix("/") || !given.contains(":") else { return nil }
-            return try? Project(loading: folder.pushing(FilePath(given)))
-        }
         let environment = request.environment
         surroundings.hasSecret = { secrets[$0] != nil || environment[$0] != nil }
-        surroundings.lookAtPipelines(
-            NestedPipelines(of: source.file, shown: shown, boundary: source.loaded.checkout.git?.folder))
+        surroundings.look(
+            at: pipeline,
+            in: NestedPipelines(of: source.file, shown: shown, boundary: source.loaded.checkout.git?.folder),
+            searchPath: environment["PATH"])
+        // The file's own project has been loaded already; it may be another folder than the file's.
+        let (own, others) = (source.loaded.project, surroundings.project)
+        surroundings.project = { (given, version) throws(InvalidInput) in
+            if let given { try others(given, version) } else { own }
+        }
         let (plan, planFindings) = Plan.make(
             pipeline, source: bytes, request: planRequest, surroundings: surroundings)
-        guard let plan else { throw InvalidInput(planFindings) }
+        guard let plan else { throw InvalidPipeline(findings + planFindings, in: bytes, of: shown) }
         (findings + planFindings).filter { $0.severity == .warning }.forEach(report)
         return PreparedPipeline(plan: plan, options: options(for: plan, source, request, secrets))
     }

@@ -73,6 +73,27 @@ import Testing
                 """)
     }
 
+    @Test(arguments: [
+        ("    matrix", "    retires: 3\n    matrix", "6:5: error P012: unknown key 'retires' in a step"),
+        ("load.outputs", "laod.outputs", ":8:23: error P041: step 'laod' does not exist"),
+        ("    matrix", "    backend: kubernets\n    matrix", "error P051: there is no backend 'kubernets'"),
+        ("  train:", "  tarin:", "error P031: the project has no entry point 'tarin'"),
+    ])
+    func `what check refuses is not run either, and nothing is recorded`(
+        old: String, new: String, message: String
+    ) async throws {
+        try change(old, to: new)
+        let checked = try await program.run("check", "p/pipeline.yaml")
+        #expect(checked.messages.contains(message), "\(checked.messages)")
+        let findings = checked.messages.replacing(#/\n\d+ errors?\n$/#, with: "\n")
+        for verb in ["run", "plan"] {
+            let result = try await program.run(verb, "p/pipeline.yaml")
+            #expect(result.exitCode == 2, "\(verb)")
+            #expect(result.messages == findings, "\(verb)")
+        }
+        #expect(fileStatus(program.path.appending("mlflow.db")) == nil)
+    }
+
     @Test func `findings are JSON when that is asked for`() async throws {
         try change("alpha: 0.1", to: "alpha: {type: number}")
         let result = try await program.run("check", "p/pipeline.yaml", "--json")

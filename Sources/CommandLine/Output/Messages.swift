@@ -20,12 +20,7 @@ enum Messages {
 
     static func show(_ diagnostic: Diagnostic) {
         let place = diagnostic.location.map { "\($0): " } ?? ""
-        let label: String
-        switch diagnostic.severity {
-        case .error: label = Terminal.messages.styled("error: ", .red)
-        case .warning: label = Terminal.messages.styled("warning: ", .yellow)
-        }
-        var text = place + label + escapedForTerminal(redactedText(diagnostic.message))
+        var text = place + label(of: diagnostic) + " " + escapedForTerminal(redactedText(diagnostic.message))
         if let remedy = diagnostic.remedy { text += "\n  " + escapedForTerminal(remedy) }
         write(text + "\n")
     }
@@ -33,11 +28,14 @@ enum Messages {
     /// Shows a finding on one line, with the line of the file it is about below it.
     static func show(_ diagnostic: Diagnostic, excerpt: String?) {
         let place = diagnostic.location.map { "\($0): " } ?? ""
-        let label = Terminal.messages.styled("\(diagnostic.label):", diagnostic.severity == .error ? .red : .yellow)
-        var text = "\(place)\(label) \(escapedForTerminal(redactedText(diagnostic.message)))"
+        var text = "\(place)\(label(of: diagnostic)) \(escapedForTerminal(redactedText(diagnostic.message)))"
         if let remedy = diagnostic.remedy { text += "; \(escapedForTerminal(redactedText(remedy)))" }
         if let excerpt { text += "\n" + excerpt }
         write(text + "\n")
+    }
+
+    private static func label(of diagnostic: Diagnostic) -> String {
+        Terminal.messages.styled("\(diagnostic.label):", diagnostic.severity == .error ? .red : .yellow)
     }
 
     /// Shows any error the way people can act on.
