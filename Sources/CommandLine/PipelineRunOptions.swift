@@ -125,5 +125,11 @@ struct PipelineChoices {
 /// What a `--secrets-file` says.
 func secretsOfFile(_ file: String?, _ environment: [String: String]) throws -> [String: String] {
     guard let file else { return [:] }
-    return try EnvironmentFile(contentsOf: FilePath(file), over: environment, option: "--secrets-file").variables
+    let secrets = try EnvironmentFile(contentsOf: FilePath(file), over: environment, option: "--secrets-file").variables
+    if let mode = fileStatus(currentDirectory().pushing(FilePath(file)))?.permissions, mode & 0o077 != 0 {
+        Messages.show(
+            Diagnostic(
+                .warning, "--secrets-file: other users of this machine can read '\(file)'", remedy: "chmod 600 it"))
+    }
+    return secrets
 }

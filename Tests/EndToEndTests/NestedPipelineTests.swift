@@ -153,6 +153,42 @@ import Tracking
         #expect(log.output == "model 1\n3.0 2.0 1.0\n")
     }
 
+    @Test func `a pipeline that contains itself by its address is refused once, with the way there`() async throws {
+        let git = try GitFixture(starter: try Keeper.launch())
+        let place = git.repository("around").string
+        _ = try await git.makeRepository(
+            "around",
+            files: ["pipeline.yaml": "name: around\nsteps:\n  again: {pipeline: \"file://\(place)\", retry: 3}\n"])
+        for uri in ["file://\(place)", place] {
+            let result = try await program.run("run", uri)
+            #expect(result.exitCode == 1)
+            #expect(result.messages.contains("pipelines contain each other"), "\(result.messages)")
+            #expect(result.messages.contains("(P047)"), "\(result.messages)")
+        }
+        let all = try await program.recordedRuns()
+        // Nothing is tried a second time, though the step has retries: neither a pipeline nor what is in it.
+        let tried = all.filter { $0.data.tag("swiftflow.node") == "again" }
+        #expect(tried.count <= 3, "\(tried.count)")
+        #expect(tried.allSatisfy { $0.data.tag("swiftflow.attempt") == "1" })
+        #expect(all.allSatisfy { $0.info.status == .failed })
+    }
+
+    @Test func `what is tried once more for free in a nested pipeline is not tried again around it`() async throws {
+        try program.write(
+            "inner.yaml",
+            """
+            steps:
+              name: {command: 'echo p=nowhere >> "$SWIFTFLOW_OUTPUT"', outputs: {p: $SWIFTFLOW_OUTPUT}}
+              there: {project: "${{ steps.name.outputs.p }}", command: "true"}
+            """)
+        try program.write("pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n")
+        #expect(try await program.run("run", "pipeline.yaml").exitCode == 1)
+        let all = try await program.recordedRuns()
+        #expect(try all.node("there").data.tag("swiftflow.reason") == "launch")
+        #expect(all.count { $0.data.tag("swiftflow.node") == "there" } == 2)
+        #expect(all.count { $0.data.tag("swiftflow.node") == "prepare" } == 1)
+    }
+
     @Test func `retries, timeouts and allowed failures of a step hold for its pipeline`() async throws {
         try program.write("flaky.yaml", "steps:\n  flaky: {command: 'test -f once || { touch once; exit 1; }'}\n")
         try program.write("slow.yaml", "steps:\n  slow: {command: sleep 60, grace: 1s}\n")

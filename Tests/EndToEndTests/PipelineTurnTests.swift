@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Glibc
 import Processes
 import SystemPackage
 import TestSupport
@@ -228,6 +229,13 @@ import Tracking
         for run in try await runs() {
             #expect(!run.data.tags.contains { $0.value.contains("hunter2") })
             #expect(!run.data.params.contains { $0.value.contains("hunter2") })
+        }
+        let secrets = program.path.appending("secrets.env").string
+        for (mode, isOpen) in [(mode_t(0o640), true), (0o604, true), (0o600, false)] {
+            let changed = unsafe chmod(secrets, mode)
+            #expect(changed == 0)
+            let said = try await program.run("run", "pipeline.yaml", "--secrets-file", "secrets.env").messages
+            #expect(said.contains("other users of this machine can read 'secrets.env'") == isOpen, "\(said)")
         }
         let missing = try await program.run("run", "pipeline.yaml", "--secrets-file", "nowhere.env")
         #expect(missing.exitCode == 2)

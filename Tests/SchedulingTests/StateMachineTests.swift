@@ -53,6 +53,19 @@ import Testing
         #expect(simulation.started.map(\.at) == [0, 0, 100])
     }
 
+    @Test(arguments: [(false, 2), (true, 1)])
+    func `T9: another attempt for what says nothing about the step is made once, not again around it`(
+        isFromInside: Bool, attempts: Int
+    ) {
+        var failure = NodeFailure(.lost, "its host vanished")
+        failure.isFromInside = isFromInside
+        var simulation = Simulation([StepShape("a")])
+        simulation.script = { [failure] _, _ in .init(end: .failed(failure)) }
+        simulation.run()
+        #expect(simulation.outcome == .failed)
+        #expect(simulation.started.count == attempts)
+    }
+
     @Test func `T9 T10: retries follow their delays and end`() {
         var simulation = Simulation([StepShape("a", retries: 3)])
         simulation.script = { _, _ in .init(end: .exits) }

@@ -51,8 +51,10 @@ package struct NodeFailure: Error, Sendable, Hashable {
     /// For people: what happened.
     package var message: String
     package var exitCode: Int32?
-    /// Whether the attempt may still be at work somewhere, so that none may be started beside it.
-    package var mayStillRun = false
+    /// Whether there must be no other attempt: this one may still be at work somewhere, or the next would fail like it.
+    package var isFinal = false
+    /// Whether it is of a step further inside, where another attempt has been made for free already.
+    package var isFromInside = false
 
     package init(_ reason: FailureReason, _ message: String, exitCode: Int32? = nil) {
         self.reason = reason

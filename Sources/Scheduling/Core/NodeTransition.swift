@@ -145,8 +145,9 @@ extension StateMachine {
     private mutating func fail(_ node: NodeID, _ failure: NodeFailure, mayRetry: Bool, at now: Milliseconds) {
         nodes[node].failure = failure
         let shape = steps[nodes[node].step].shape
-        guard mayStartAnew(node), !failure.mayStillRun else { return end(node, .failed, at: now) }
-        if failure.reason.isFreeOnce, nodes[node].usedFreeRetries.insert(failure.reason).inserted {
+        guard mayStartAnew(node), !failure.isFinal else { return end(node, .failed, at: now) }
+        if failure.reason.isFreeOnce, !failure.isFromInside, nodes[node].usedFreeRetries.insert(failure.reason).inserted
+        {
             return makeReady(node, at: now)
         }
         nodes[node].countedFailures += 1

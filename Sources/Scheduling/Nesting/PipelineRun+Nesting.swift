@@ -24,11 +24,15 @@ extension PipelineRun {
                     isForced: attempt.step.isForced || options.forcedSteps.contains(attempt.step.name),
                     observe: { [id = attempt.node] in observe(.nested(id, $0)) }))
         } catch {
-            var failure = NodeFailure(.launch, messages(of: error))
-            // What may still be run by somebody is not begun beside it.
-            failure.mayStillRun = error is ResumeRefused
-            var result = await recordUnnested(attempt, known: known, failure)
-            result.mayRetry = !failure.mayStillRun
+            let failure = NodeFailure(.launch, messages(of: error))
+            // What may still be run by somebody is not begun beside it; one that contains itself will do so the next time.
+            let isRunElsewhere = error is ResumeRefused
+            let isHopeless = (error as? InvalidInput)?.diagnostics.contains { $0.code == "P047" } == true
+            var result =
+                isRunElsewhere
+                ? StepResult(run: known?.info, failure: failure)
+                : await recordUnnested(attempt, known: known, failure)
+            result.mayRetry = !isRunElsewhere && !isHopeless
             return result
         }
         attempt.report(.created(nested.info))
@@ -73,7 +77,7 @@ extension PipelineRun {
             result.failure = outcome.failure(of: attempt.node)
             result.duration = outcome.run.endTime.map { Double($0 - outcome.run.startTime) / 1000 }
             // Who ended the nested pipeline did not want it again.
-            result.mayRetry = outcome.state != .cancelled
+            result.mayRetry = outcome.state != .cancelled && outcome.failure?.isFinal != true
             if result.failure == nil { adopt(await nested.artifactFolders, of: result.outputs) }
             return result
         case .failure(let error):
@@ -94,7 +98,6 @@ extension PipelineRun {
 
     /// What could not even be prepared has a run that says why.
     private func recordUnnested(_ attempt: StepAttempt, known: Run?, _ failure: NodeFailure) async -> StepResult {
-        guard !failure.mayStillRun else { return StepResult(run: known?.info, failure: failure) }
         var attempt = attempt
         // It can be gone on with another time.
         attempt.runID = known?.info.runID
@@ -121,7 +124,9 @@ extension PipelineOutcome {
         case .failed:
             let told =
                 failures.isEmpty ? reason ?? "it failed" : failures.map { "\(node)/\($0)" }.joined(separator: "; ")
-            return NodeFailure(failure?.reason ?? .exit, told, exitCode: failure?.exitCode)
+            var known = NodeFailure(failure?.reason ?? .exit, told, exitCode: failure?.exitCode)
+            known.isFromInside = true
+            return known
         }
     }
 }

@@ -180,7 +180,7 @@ extension PipelineRun {
         // A process may end before anybody said that it began.
         if state.state == .starting, result.run != nil, result.failure?.reason != .launch { post(.launched(node)) }
         if var failure = result.failure {
-            failure.mayStillRun = !result.mayRetry
+            failure.isFinal = !result.mayRetry
             post(.ended(node, .failed(failure, mayRetry: mayRetry(node, failure))))
         } else {
             post(.ended(node, .succeeded))

@@ -288,6 +288,42 @@ import Tracking
         await harness.close()
     }
 
+    @Test(arguments: ["local", "far"])
+    func `T12: a pruned trial is KILLED once its job is gone, and neither a failure nor a candidate`(
+        backend: String
+    ) async throws {
+        let clock = ManualClock(now: currentTimeMilliseconds())
+        let harness = try await DriverHarness(
+            """
+            name: twelve
+            limits: {parallel: 2, cpu: 2}
+            defaults: {backend: \(backend)}
+            steps:
+              a: {matrix: {i: [1, 2]}, command: 'x {i}'}
+              b: {command: 'x {n}', params: {n: "${{ len(steps.a.all.run_id) }}"}}
+            """, clock: clock
+        ) { work in
+            if work.node == "a[i=2]" { await clock.sleep(until: .max) }
+            return .exited(0)
+        }
+        let run = try await harness.start()
+        async let outcome = run.run()
+        await harness.witness.waits(for: "a[i=2]", in: .running)
+        await run.post(.prune(1))
+        #expect(try await outcome.state == .succeeded)
+        #expect(harness.engine.liveNodes.isEmpty)
+        let pruned = try #require(try await harness.attempts(of: "a[i=2]").first)
+        #expect(pruned.info.status == .killed)
+        #expect(pruned.data.tag(NodeTag.pruned) == "true")
+        #expect(pruned.data.tag(NodeTag.state) == NodeState.pruned.rawValue)
+        #expect(harness.events.states(of: "a[i=2]").last == .pruned)
+        #expect(try await harness.attempts(of: "b").first?.data.param("n") == "1")
+        let counts = try await pipelineRun(harness).data.tag(NodeTag.nodeCounts)
+        #expect(counts == #"{"pruned": 1, "succeeded": 2}"#)
+        #expect(harness.witness.broken.isEmpty, "\(harness.witness.broken)")
+        await harness.close()
+    }
+
     @Test func `T13: the pipeline's run has its status, counts and outputs when everything has ended`() async throws {
         let harness = try await DriverHarness(
             """
