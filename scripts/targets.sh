@@ -2,9 +2,9 @@
 failed=()
 logs=$(mktemp -d)
 
-# run_target TARGET: one process for each target, see test.sh.
+# run_target NAME [TARGET [VARIABLE=VALUE …]]: one process for each target, see test.sh; the name is for messages.
 run_target() {
-    swift test --skip-build --disable-xctest --filter "^${1}Tests\." 2>&1 | tee "$logs/$1" || failed+=("$1")
+    env "${@:3}" swift test --skip-build --disable-xctest --filter "^${2:-$1}Tests\." 2>&1 | tee "$logs/$1" || failed+=("$1")
 }
 
 # Exits with 1 when a target has failed. Hundreds of tests that passed stand between a failure and the end of the output, so that it is

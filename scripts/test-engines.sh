@@ -5,13 +5,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(Docker KubernetesEngine)
+[ ${#targets[@]} -gt 0 ] || targets=(Docker Podman KubernetesEngine)
 
 # A socket's path has at most 107 bytes, so this folder is not below the checkout.
 folder=$(mktemp -d /tmp/sf-engines.XXXXXX)
 stop() {
     scripts/engines/registry.sh stop "$folder/registry"
     scripts/engines/docker.sh stop "$folder/docker"
+    scripts/engines/podman.sh stop "$folder/podman"
     scripts/engines/kubernetes.sh stop "$folder/kubernetes"
     rm -rf "$folder"
 }
@@ -24,6 +25,8 @@ free_port() {
 
 source scripts/targets.sh
 for target in "${targets[@]}"; do
+    suite=$target
+    variables=()
     case $target in
     Docker)
         docker=$(scripts/engines/docker.sh start "$folder/docker") &&
@@ -34,6 +37,19 @@ for target in "${targets[@]}"; do
         # Lines of `export` of the scripts' own making.
         eval "$docker"
         eval "$registry"
+        ;;
+    Podman)
+        # The Docker tests with the other client, as far as they mean both.
+        podman=$(scripts/engines/podman.sh start "$folder/podman") &&
+            registry=$(scripts/engines/registry.sh start "$folder/registry" "$(free_port)") || {
+            failed+=("$target (its engine)")
+            continue
+        }
+        eval "$podman"
+        eval "$registry"
+        suite=Docker
+        # For this target alone.
+        variables=(SWIFTFLOW_TEST_CONTAINER_CLIENT=podman)
         ;;
     KubernetesEngine)
         # Its node has a Docker daemon of its own, so that the other tests' containers are none of its business.
@@ -47,6 +63,6 @@ for target in "${targets[@]}"; do
         ;;
     esac
     echo "== $target (engines)"
-    SWIFTFLOW_REQUIRE_ENGINES=1 run_target "$target"
+    run_target "$target" "$suite" SWIFTFLOW_REQUIRE_ENGINES=1 "${variables[@]}"
 done
 finish_targets

@@ -10,6 +10,8 @@ struct StartedContainer {
     /// The client that carries its output.
     var carrier: any RunningProcess
     var guardProcess: any RunningProcess
+    /// What the client knows of it beside its output; nil for one that was not started by one call.
+    var carried: CarriedContainer?
     /// Whether the client says exit code 0 only when the engine has said so; one with a terminal can also be detached from.
     var carrierKnowsSuccess: Bool
     /// Whether the runner that started it has died, so that a guard or the next start may have ended it.
@@ -23,7 +25,7 @@ extension DockerBackend {
     ) async throws -> StartedContainer {
         func attempt() async throws -> StartedContainer {
             if case .null = job.standardInput, needs.leavesOneCall {
-                try await startAtOnce(plan, job, client)
+                try await startAtOnce(plan, job, needs, client)
             } else {
                 try await startInSteps(plan, job, needs, client)
             }
@@ -42,7 +44,7 @@ extension DockerBackend {
 
     /// With one call of the client, whose own price is most of what a container costs beside itself.
     private func startAtOnce(
-        _ plan: ContainerPlan, _ job: Job, _ client: ContainerClient
+        _ plan: ContainerPlan, _ job: Job, _ needs: ContainerNeeds, _ client: ContainerClient
     ) async throws -> StartedContainer {
         try Task.checkCancellation()
         // By the name, which is this job's alone: the id is not known before it may be too late.
@@ -50,10 +52,11 @@ extension DockerBackend {
         do {
             let started = try await client.run(
                 plan.arguments, variables: plan.clientVariables, standardInput: plan.standardInput,
+                inOwnFolder: client.flavour == .podman && needs.namesNoFiles,
                 output: OutputHandling(receive: job.output.receive))
             for warning in started.warnings { job.report(.note("the container engine warns: \(warning)")) }
             return StartedContainer(
-                id: started.id, carrier: started.process, guardProcess: guardProcess,
+                id: started.id, carrier: started.process, guardProcess: guardProcess, carried: started,
                 carrierKnowsSuccess: client.flavour == .docker)
         } catch {
             await guardProcess.signal(SIGKILL)
@@ -112,6 +115,13 @@ extension DockerBackend {
 }
 
 extension ContainerNeeds {
+    /// Whether no option of the user can hold a path that is meant from the caller's folder.
+    fileprivate var namesNoFiles: Bool {
+        !hasOption(
+            "v", "volume", "mount", "env-file", "label-file", "device", "security-opt", "pidfile", "conmon-pidfile",
+            "authfile", "init-path", "secret", "rootfs", "decryption-key")
+    }
+
     /// Whether no option of the user has another meaning for `run` than for `create` and `start`.
     fileprivate var leavesOneCall: Bool {
         !hasOption("name", "cidfile", "i", "interactive", "t", "tty", "a", "attach")

@@ -1,4 +1,5 @@
 import Containers
+import Diagnostics
 import Execution
 import Glibc
 import Processes
@@ -97,9 +98,10 @@ final class DockerJob: SubmittedJob {
             return .ended(ProcessEnd(termination: .exited(code: 0), wallTime: carried.wallTime, usage: nil))
         }
         do {
-            guard let state = try await client.container(started.id) else {
+            guard var state = try await client.container(started.id) else {
                 return .lost(reason: "its container was removed by somebody else")
             }
+            state.complete(from: started.carried, carried)
             if state.phase.isOver || !state.hasStarted {
                 return JobEnd(
                     state, wallTime: carried.wallTime, memoryLimit: memoryLimit,
@@ -117,6 +119,15 @@ final class DockerJob: SubmittedJob {
 }
 
 extension ContainerState {
+    /// What Podman keeps to itself, its client has said.
+    fileprivate mutating func complete(from container: CarriedContainer?, _ end: ProcessEnd) {
+        guard let container else { return }
+        if container.leftWordOfMemory { wasKilledForMemory = true }
+        guard !hasStarted else { return }
+        if error.isEmpty { error = redactedText(container.firstErrors.split(separator: "\n").joined(separator: " ")) }
+        if exitCode == 0, case .exited(let code) = end.termination { exitCode = code }
+    }
+
     /// Whether it looks ended by a signal from outside, as `stop` and `kill` end containers.
     var wasToldToEnd: Bool { !wasKilledForMemory && [130, 137, 143].contains(exitCode) }
 }

@@ -141,7 +141,9 @@ extension ContainerClient {
         let answer = try await askSocket(
             "/containers/\(EngineSocket.encoded(container))?force=1&v=1", method: "DELETE")
         if let answer, answer.status == 204 || answer.status == 404 { return }
-        let result = try await call(["rm", "--force", "--volumes", container], patience: patience)
+        // Podman asks it to end first, and gives it ten seconds for that.
+        let atOnce = flavour == .podman ? ["--time", "0"] : []
+        let result = try await call(["rm", "--force", "--volumes"] + atOnce + [container], patience: patience)
         try accept(result, "rm")
     }
 

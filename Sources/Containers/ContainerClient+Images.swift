@@ -126,13 +126,22 @@ extension ContainerClient {
     /// - Returns: the digest under which the registry keeps it, `sha256:…`.
     package func push(_ reference: ImageReference, progress: @escaping Progress = { _ in }) async throws -> String {
         let lines = LineReceiver(progress)
-        let result = try await call(["push", reference.description], patience: nil, onOutput: lines.receive)
+        // What Podman keeps, it may send in another form; Docker says in the image's own record what the registry has.
+        let scratch = flavour == .podman ? try TemporaryDirectory(prefix: "swiftflow-push") : nil
+        let digestFile = scratch?.path.appending("digest")
+        let telling = digestFile.map { ["--digestfile", $0.string] } ?? []
+        let result = try await call(
+            ["push"] + telling + [reference.description], patience: nil, onOutput: lines.receive)
         guard result.end.isSuccess else {
             let error = failure(result, kind: .pushFailed, what: "push \(reference)")
             guard error.kind == .pushFailed else { throw error }
             throw ContainerError(
                 .pushFailed, "the image '\(reference)' could not be pushed: \(error.diagnostics.first?.message ?? "")",
                 remedy: error.diagnostics.first?.remedy ?? "log in to the registry first (docker login)")
+        }
+        if let digestFile, let bytes = try? readFile(digestFile, limit: 256) {
+            let digest = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
+            if digest.hasPrefix("sha256:") { return digest }
         }
         // The image's own record of the push, which is the same for every client and language.
         let digests = try await image(reference)?.digests ?? []

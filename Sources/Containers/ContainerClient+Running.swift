@@ -5,6 +5,24 @@ package import Processes
 import Synchronization
 import SystemPackage
 
+/// A container with the client that carries its output.
+package struct CarriedContainer: Sendable {
+    package var id: String
+    package var process: any RunningProcess
+    /// What the engine warned of.
+    package var warnings: [String]
+    fileprivate var admission: Admission
+
+    /// What was written to standard error since the container is there, to its first 4 KiB: of one that was never started it is the client's
+    /// reason.
+    package var firstErrors: String { admission.firstErrors }
+
+    /// Whether the engine noticed that the container ran out of memory and did not tell itself.
+    ///
+    /// Podman's monitor leaves a file called `oom` in the folder where the client was started, and Podman 4 looks for it elsewhere.
+    package var leftWordOfMemory: Bool { fileStatus(admission.folder.path.appending("oom")) != nil }
+}
+
 extension ContainerClient {
     /// Creates a container and starts it with this client as the carrier of its output, which ends when the container ends.
     ///
@@ -15,17 +33,18 @@ extension ContainerClient {
     ///   - arguments: everything after `run`: options, image, command.
     ///   - variables: for the client's environment, see `--env NAME`.
     ///   - standardInput: what `--env-file /dev/stdin` reads; the container has no other input.
-    /// - Returns: the container's id, and what the engine warned of.
+    ///   - inOwnFolder: whether no argument is a path relative to the caller's folder, so that the client can be given one of its own.
     /// - Throws: when there is no container. A cancelled call waits for it, so that whoever cancels can remove it.
     package func run(
         _ arguments: [String], variables: [String: String] = [:], standardInput: StandardInput = .null,
-        output: OutputHandling
-    ) async throws -> (id: String, process: any RunningProcess, warnings: [String]) {
+        inOwnFolder: Bool = false, output: OutputHandling
+    ) async throws -> CarriedContainer {
         let admission = try Admission(output)
         let process = try await starter.start(
             ProcessSpecification(
                 executable: executable, arguments: ["run", "--cidfile", admission.file.string] + arguments,
-                environment: environment.merging(variables) { _, new in new }, workingDirectory: workingDirectory,
+                environment: environment.merging(variables) { _, new in new },
+                workingDirectory: inOwnFolder ? admission.folder.path : workingDirectory,
                 standardInput: standardInput, output: OutputHandling(receive: admission.receive)))
         // Not a child task: the wait goes on when this one is cancelled.
         let wait = Task { await admission.wait(for: process) }
@@ -38,7 +57,9 @@ extension ContainerClient {
                 if admission.identifier == nil { await process.stop(grace: .seconds(1)) }
             }
         }
-        if let id { return (id, process, admission.warnings) }
+        if let id {
+            return CarriedContainer(id: id, process: process, warnings: admission.warnings, admission: admission)
+        }
         throw failure(saying: admission.clientLines, kind: .refused, what: "run")
     }
 }
@@ -47,13 +68,14 @@ extension ContainerClient {
 private final class Admission: Sendable {
     /// Where the client writes the container's id, after its warnings and before it starts the container.
     let file: FilePath
-    private let folder: TemporaryDirectory
+    let folder: TemporaryDirectory
     private let output: OutputHandling
     private let state = Mutex(State())
 
     private struct State {
         var identifier: String?
         var clientBytes: [UInt8] = []
+        var firstErrors: [UInt8] = []
         var processIsOver = false
     }
 
@@ -68,13 +90,26 @@ private final class Admission: Sendable {
     /// Passes on what comes once the container is there.
     var receive: @Sendable (OutputStream, RawSpan) -> Void {
         { stream, bytes in
-            if self.look() != nil { return self.output.receive(stream, bytes) }
+            if self.look() != nil {
+                if stream == .standardError { self.keep(bytes) }
+                return self.output.receive(stream, bytes)
+            }
             self.state.withLock { state in
                 unsafe bytes.withUnsafeBytes { unsafe state.clientBytes.append(contentsOf: $0) }
                 if state.clientBytes.count > 65_536 { state.clientBytes.removeFirst(32_768) }
             }
         }
     }
+
+    private func keep(_ bytes: RawSpan) {
+        state.withLock { state in
+            let room = 4_096 - state.firstErrors.count
+            guard room > 0 else { return }
+            unsafe bytes.withUnsafeBytes { unsafe state.firstErrors.append(contentsOf: $0.prefix(room)) }
+        }
+    }
+
+    var firstErrors: String { String(decoding: state.withLock { $0.firstErrors }, as: UTF8.self) }
 
     /// The container's id once it is there; nil when the client has ended without one.
     func wait(for process: any RunningProcess) async -> String? {

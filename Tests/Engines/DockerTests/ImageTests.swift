@@ -32,7 +32,7 @@ extension OnDocker {
 
         @Test func `an image is found by its name, or is not there`() async throws {
             let image = try #require(try await client.image(ImageReference(DockerEngine.image)))
-            #expect(image.id.hasPrefix("sha256:") && image.tags == [DockerEngine.image])
+            #expect(image.id.hasPrefix("sha256:") && image.tags == [DockerEngine.fullName(of: DockerEngine.image)])
             #expect(try await client.image(ImageReference("nobody/nothing:1")) == nil)
         }
 

@@ -3,7 +3,6 @@ import Execution
 import Files
 import Glibc
 import Processes
-import SQLiteStore
 import SystemPackage
 import TestSupport
 import Testing
@@ -12,14 +11,13 @@ import Tracking
 extension OnDocker {
     /// A pipeline whose steps are containers, and whose runner is killed in the middle.
     @Suite(.timeLimit(.minutes(3))) struct DockerPipelineTests {
-        let program: SwiftflowProgram
+        let engine: ProgramOnEngine
+        private var program: SwiftflowProgram { engine.program }
 
         init() throws {
-            var variables: [String: String] = [:]
-            for name in ["DOCKER_HOST", "DOCKER_CONFIG"] { variables[name] = environmentVariable(name) }
-            program = try SwiftflowProgram(variables: variables)
+            engine = try ProgramOnEngine()
             // Five of ten end at once, the others when they are let: what each does is a line in a file.
-            try program.write(
+            try engine.program.write(
                 "pipeline.yaml",
                 """
                 name: fan
@@ -27,6 +25,7 @@ extension OnDocker {
                 steps:
                   fan:
                     backend: docker
+                    backend_config: \(ProgramOnEngine.configuration)
                     image: \(DockerEngine.image)
                     resources: {cpu: 0.1, memory: 32MiB}
                     matrix: {n: "${{ range(10) }}"}
@@ -37,16 +36,8 @@ extension OnDocker {
                 """)
         }
 
-        private func runs() async throws -> [Run] {
-            let store = try await SQLiteStore.open(
-                program.path.appending("mlflow.db"), options: SQLiteStore.Options(workingDirectory: program.path))
-            let page = try await store.searchRuns(RunSearch(experimentIDs: ["0"]))
-            await store.close()
-            return page.elements
-        }
-
         private func pipeline() async throws -> Run {
-            try #require(try await runs().first { $0.data.tag("swiftflow.pipeline") != nil })
+            try #require(try await engine.runs().first { $0.data.tag("swiftflow.pipeline") != nil })
         }
 
         private func lines(_ file: String) -> [String] {
@@ -66,9 +57,7 @@ extension OnDocker {
 
         private func containers(_ state: String...) async throws -> [String] {
             let pipeline = try await pipeline().info.runID
-            return try await DockerEngine.ask(
-                "ps", "-a", "--filter", "label=io.swiftflow.pipeline=\(pipeline)", "--format", "{{.ID}} {{.State}}"
-            ).split(separator: "\n").map(String.init).filter { line in
+            return try await DockerEngine.containers(labelled: "io.swiftflow.pipeline=\(pipeline)").filter { line in
                 state.isEmpty || state.contains { line.hasSuffix($0) }
             }
         }
@@ -89,7 +78,7 @@ extension OnDocker {
             #expect(lines("finished") == numbers)
             #expect(lines("started") == (numbers + startedTwice).sorted())
             #expect(try await containers() == [])
-            let runs = try await runs()
+            let runs = try await engine.runs()
             #expect(runs.allSatisfy { $0.info.status != .running })
             #expect(try await pipeline().info.status == .finished)
         }
@@ -107,11 +96,12 @@ extension OnDocker {
             try await checkEnd(startedTwice: (5..<10).map(String.init))
         }
 
-        @Test func `containers that outlive runner, keeper and guards are adopted, and nothing runs twice`()
+        @Test(.enabled(if: ProgramOnEngine.containersMayOutliveTests))
+        func `containers that outlive runner, keeper and guards are adopted, and nothing runs twice`()
             async throws
         {
             let running = try await halfway()
-            await DockerEngine.killAll(of: program, running)
+            await engine.killAll(running)
             _ = try await running.result()
             #expect(try await containers("running").count == 5)
             let identifier = try await pipeline().info.runID

@@ -29,7 +29,7 @@ extension OnDocker {
                 "create", "--name", job.name, "--label", "io.swiftflow.run=\(job.run.runID)", "--label",
                 "io.swiftflow.job=\(job.name)",
                 "--label", "io.swiftflow.runner=\(runner ?? dead)", DockerEngine.image, "sh", "-c", command)
-            if started { _ = try await DockerEngine.ask("start", id) }
+            if started { _ = try DockerEngine.askApart("start", id) }
             return id
         }
 
@@ -76,7 +76,7 @@ extension OnDocker {
             }
             #expect(adopted.handle == id)
             // Found again under its new name, should this runner die as well.
-            #expect(try await DockerEngine.ask("inspect", "-f", "{{.Name}}", id) != "/\(job.name)")
+            #expect(try await DockerEngine.name(of: id) != job.name)
             // Another start sweeps what belongs to dead runners, and this one does not any more.
             let other = try DockerEngine.backend(nil, ["DOCKER_CONTEXT": "default"])
             let sweeping = try await other.submit(
