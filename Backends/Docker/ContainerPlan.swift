@@ -48,6 +48,7 @@ struct ContainerPlan: Sendable {
         try addProject(job, needs, place)
         addNetwork(job, needs, place, flavour, configuration)
         addResources(job.resources)
+        addGraphicsProcessors(job, flavour)
         let access = ArtifactStoreAccess(for: job.run.artifactURI, environment: environment) { fileStatus($0) != nil }
         if place.isThisMachine { addMounts(job, access) }
         try addPaths(needs, job, place)
@@ -124,11 +125,33 @@ struct ContainerPlan: Sendable {
             // Without swap: a limit that is passed should be seen, not slow everything down.
             arguments += ["--memory=\(memory)", "--memory-swap=\(memory)"]
         }
-        if let count = resources.graphicsProcessors, count > 0 { arguments.append("--gpus=\(count)") }
         if resources.disk != nil {
             notes.append("the container engine does not limit disk space; the request is not enforced")
         }
     }
+
+    private mutating func addGraphicsProcessors(_ job: Job, _ flavour: ContainerClient.Flavour) {
+        guard let count = job.resources.graphicsProcessors, count > 0 else { return }
+        let lent = Self.lentDevices(job)
+        switch flavour {
+        case .docker:
+            // A list within the list of the option's fields.
+            let devices = lent.map { "\"device=\($0.map(String.init).joined(separator: ","))\"" }
+            arguments.append("--gpus=\(devices ?? String(count))")
+        case .podman:
+            // Podman 4 takes `--gpus` and does nothing; by these names every one finds what its machine's CDI files describe.
+            for device in lent ?? Array(0..<min(count, 64)) { arguments += ["--device", "nvidia.com/gpu=\(device)"] }
+        }
+    }
+
+    /// The numbers of the devices that the job was lent by its runner; nil when any will do.
+    private static func lentDevices(_ job: Job) -> [Int]? {
+        guard let text = job.ownVariables[lentDevicesVariable] else { return nil }
+        let devices = text.split(separator: ",").compactMap { Int($0) }
+        return devices.count == job.resources.graphicsProcessors ? devices : nil
+    }
+
+    private static let lentDevicesVariable = "CUDA_VISIBLE_DEVICES"
 
     private mutating func addMounts(_ job: Job, _ access: ArtifactStoreAccess) {
         if let folder = job.artifactFolder {
@@ -179,6 +202,8 @@ struct ContainerPlan: Sendable {
             }
         }
         variables.merge(job.ownVariables) { _, own in own }
+        // Inside there are no others, and they are counted from 0.
+        if Self.lentDevices(job) != nil { variables[Self.lentDevicesVariable] = nil }
         for (name, value) in needs.variables { variables[name] = value }
         for (name, value) in variables.sorted(by: { $0.key < $1.key }) {
             let needsEnvironment =

@@ -138,7 +138,8 @@ extension JobEnd {
         let end = ProcessEnd(termination: .exited(code: state.exitCode), wallTime: wallTime, usage: nil)
         if !state.hasStarted {
             // 126 and 127 as a shell would say it: there, but no program; not there.
-            let reason = state.error.isEmpty ? "the engine gave no reason" : state.error
+            var reason = state.error.isEmpty ? "the engine gave no reason" : state.error
+            if let remedy = ContainerClient.remedy(for: reason.lowercased()) { reason += "; \(remedy)" }
             self = .failed(
                 .launch, reason: "the container could not be started (exit code \(state.exitCode)): \(reason)", end: end
             )

@@ -19,6 +19,7 @@ package struct JobManifest: Sendable {
     package var variables: [(name: String, value: String)]
     package var secrets: [KubernetesConfiguration.SecretSource]
     package var resources: ResourceRequest
+    package var graphicsResource = "nvidia.com/gpu"
     package var timeToLive: Int64?
     package var code: CodeDelivery
     /// What the container writes when the command has ended.
@@ -146,7 +147,7 @@ package struct JobManifest: Sendable {
         if let memory = resources.memory { amounts.append(("memory", .string("\(memory)"))) }
         if let disk = resources.disk { amounts.append(("ephemeral-storage", .string("\(disk)"))) }
         if let graphics = resources.graphicsProcessors, graphics > 0 {
-            amounts.append(("nvidia.com/gpu", .string("\(graphics)")))
+            amounts.append((graphicsResource, .string("\(graphics)")))
         }
         for kind in ["requests", "limits"] where !amounts.isEmpty {
             var object = result[kind]?.object ?? JSONObject()

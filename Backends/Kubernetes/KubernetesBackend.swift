@@ -204,6 +204,7 @@ package struct KubernetesBackend: Backend {
         manifest.pullPolicy = configuration.pullPolicy
         manifest.secrets = configuration.secrets
         manifest.resources = resources
+        manifest.graphicsResource = configuration.graphicsResource
         manifest.timeToLive = configuration.timeToLive
     }
 

@@ -45,6 +45,8 @@ package struct KubernetesConfiguration: Sendable, Hashable {
     package var gitImage = "alpine/git"
     /// An address of this machine that pods can reach: the run's tracking endpoint listens there.
     package var trackingAddress: String?
+    /// The name under which the cluster has the graphics processors that are asked for.
+    package var graphicsResource = "nvidia.com/gpu"
     /// The client's program.
     package var kubectl = "kubectl"
 
@@ -80,6 +82,13 @@ package struct KubernetesConfiguration: Sendable, Hashable {
         code = reader.choice("code") ?? code
         gitImage = reader.text("git-image") ?? gitImage
         trackingAddress = reader.text("tracking-address")
+        if let name = reader.text("gpu-resource") {
+            if !ObjectName.isExtendedResource(name) {
+                reader.refuse(
+                    "gpu-resource", "'\(name)' is no name of a resource", remedy: "write for example \"amd.com/gpu\"")
+            }
+            graphicsResource = name
+        }
         kubectl = reader.text("kubectl") ?? kubectl
         try reader.finish()
     }

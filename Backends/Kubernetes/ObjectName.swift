@@ -24,6 +24,15 @@ enum ObjectName {
         }
     }
 
+    /// Whether the text may name a resource beyond the cluster's own: a domain, a slash and a name.
+    static func isExtendedResource(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let domain = parts.first, let name = parts.last, isSubdomain(String(domain)) else {
+            return false
+        }
+        return isLabel(name.lowercased().replacing(".", with: "-").replacing("_", with: "-"))
+    }
+
     /// A label made of any text, such as a project's name: `My Model (v2)` → `my-model-v2`; nil when nothing of it is left.
     static func label(from text: String) -> String? {
         var bytes: [UInt8] = []

@@ -181,7 +181,8 @@ package struct ContainerClient: Sendable {
         return redactedText(String(text.prefix(1_000)))
     }
 
-    private static func remedy(for text: String) -> String? {
+    /// What to do about a complaint of an engine or a registry, in lower case.
+    package static func remedy(for text: String) -> String? {
         if text.contains("unauthorized") || text.contains("authentication required") || text.contains("access denied")
             || text.contains("access to the resource is denied") || text.contains("no basic auth")
         {
@@ -193,6 +194,9 @@ package struct ContainerClient: Sendable {
         let isSilent = ["no such host", "i/o timeout", "dial tcp", "connection refused", "deadline exceeded"]
         if isSilent.contains(where: text.contains) {
             return "the registry cannot be reached: see to the network, or load the image by hand (docker load)"
+        }
+        if text.contains("unresolvable cdi devices") {
+            return "the engine knows no such GPU: describe this machine's to it (nvidia-ctk cdi generate)"
         }
         if text.contains("could not select device driver") {
             return "the engine has no GPU support: install the NVIDIA container toolkit"

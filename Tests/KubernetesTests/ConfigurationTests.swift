@@ -9,7 +9,7 @@ import Testing
             json: """
                 {"kube-context": "c", "repository-uri": "r/x", "kube-job-template-path": "job.yaml", "namespace": "team-1",
                  "image-pull-policy": "Never", "secrets": {"AWS_KEY": "aws/key.id"}, "pending-timeout": "10m",
-                 "ttl-seconds-after-finished": null, "code": "configmap", "tracking-address": "10.0.0.1"}
+                 "ttl-seconds-after-finished": null, "code": "configmap", "tracking-address": "10.0.0.1", "gpu-resource": "amd.com/gpu"}
                 """)
         #expect(configuration.context == "c")
         #expect(configuration.repository == "r/x")
@@ -20,6 +20,7 @@ import Testing
         #expect(configuration.pendingTimeout == .seconds(600))
         #expect(configuration.timeToLive == nil)
         #expect(configuration.code == .configMap)
+        #expect(configuration.graphicsResource == "amd.com/gpu")
     }
 
     @Test func `nothing at all is a configuration`() throws {
@@ -34,7 +35,8 @@ import Testing
             (#"{"pending-timeout": "soon"}"#, "no duration"), (#"{"pending-timeout": -1}"#, "number of seconds"),
             (#"{"secrets": {"A": "only"}}"#, "does not name a key"), (#"{"secrets": ["../x"]}"#, "no name of a secret"),
             (#"{"image-pull-policy": "never"}"#, "did you mean 'Never'?"), ("[]", "not a JSON object"),
-            ("{", "not valid JSON"), (#"{"kube-context": "a\nb"}"#, "control characters"),
+            (#"{"gpu-resource": "gpu"}"#, "no name of a resource"), ("{", "not valid JSON"),
+            (#"{"kube-context": "a\nb"}"#, "control characters"),
         ])
     func `a mistake is named with what to do`(json: String, expected: String) {
         let error = #expect(throws: InvalidInput.self) { try KubernetesConfiguration(json: json) }

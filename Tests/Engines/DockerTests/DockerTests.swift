@@ -223,6 +223,59 @@ extension OnDocker {
             await submitted.kill()
         }
 
+        // MARK: Graphics processors
+
+        @Test(.enabled(if: DockerEngine.flavour == .docker))
+        func `an engine without graphics processors says so once, with what to do`() async throws {
+            let job = try job("true") {
+                $0.resources.graphicsProcessors = 2
+                // As a pipeline lends its devices.
+                $0.ownVariables["CUDA_VISIBLE_DEVICES"] = "1,3"
+            }
+            let submitted = try await backend.submit(job)
+            guard case .failed(.launch, let reason, _) = await submitted.wait() else {
+                Issue.record("not refused")
+                return
+            }
+            #expect(reason.contains("device driver") && reason.contains("install the NVIDIA container toolkit"))
+            let asked = try await DockerEngine.ask(
+                "inspect", "-f", "{{json .HostConfig.DeviceRequests}} {{json .Config.Env}}", submitted.handle ?? "")
+            #expect(asked.contains(#""DeviceIDs":["1","3"]"#) && !asked.contains("CUDA_VISIBLE_DEVICES"), "\(asked)")
+            await submitted.settle()
+            let counted = try await backend.submit(self.job("true") { $0.resources.graphicsProcessors = 2 })
+            _ = await counted.wait()
+            #expect(
+                try await DockerEngine.ask("inspect", "-f", "{{json .HostConfig.DeviceRequests}}", counted.handle ?? "")
+                    .contains(#""Count":2"#))
+            await counted.settle()
+        }
+
+        @Test(.enabled(if: DockerEngine.flavour == .podman && isRoot()))
+        func `devices of CDI files are given by their numbers, and one that is not there is an error`() async throws {
+            let (end, _) = try await run("true") { $0.resources.graphicsProcessors = 1 }
+            guard case .failed(.launch, let reason, _) = end else {
+                Issue.record("the end was \(end)")
+                return
+            }
+            #expect(reason.contains("nvidia.com/gpu=0") && reason.contains("nvidia-ctk"), "\(reason)")
+            // Where Podman looks for them, beside /etc/cdi.
+            let place = FilePath("/var/run/cdi")
+            try makeFolders(place)
+            let file = place.appending("swiftflow-test-\(randomName()).yaml")
+            let devices = (0..<3).map { "- {name: '\($0)', containerEdits: {env: ['GPU_\($0)=there']}}\n" }.joined()
+            let specification = "cdiVersion: '0.4.0'\nkind: nvidia.com/gpu\ndevices:\n\(devices)"
+            try Directory(opening: place).writeFile(
+                RelativePath(file.lastComponent?.string ?? ""), Array(specification.utf8))
+            defer { _ = unsafe unlink(file.string) }
+            let first = try await run("env | grep GPU_") { $0.resources.graphicsProcessors = 2 }
+            #expect(Set(first.text.split(separator: "\n")) == ["GPU_0=there", "GPU_1=there"])
+            let lent = try await run("env | grep -e GPU_ -e CUDA") {
+                $0.resources.graphicsProcessors = 1
+                $0.ownVariables["CUDA_VISIBLE_DEVICES"] = "2"
+            }
+            #expect(lent.text == "GPU_2=there\n")
+        }
+
         // MARK: K-06, how it ended
 
         @Test func `K-06 a container that uses too much memory is reported as that`() async throws {
