@@ -65,6 +65,7 @@ let package = Package(
     targets: [
         // C: what Swift cannot import by itself. Nothing above the one module that wraps it sees a C type.
         .systemLibrary(name: "CLinux", path: "Sources/CLinux"),
+        .systemLibrary(name: "CMalloc", path: "Sources/CMalloc"),
         .systemLibrary(
             name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -152,7 +153,7 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "Containers", "SwiftFlow", "Diagnostics", "Execution", "JSON", "Pipelines", "PipelineViews",
+                "CMalloc", "Containers", "SwiftFlow", "Diagnostics", "Execution", "JSON", "Pipelines", "PipelineViews",
                 "Scheduling", "Files",
                 "Processes",
                 "Projects", "Environments", "Artifacts",

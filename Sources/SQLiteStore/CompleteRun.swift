@@ -53,7 +53,18 @@ extension Connection {
         ) { data[Int($0.integer(0))].params.append(Param($0.text(1), $0.text(2))) }
         try forEach(
             "SELECT page.key, t.key, t.value FROM json_each(?) page CROSS JOIN tags t ON t.run_uuid = page.value", [ids]
-        ) { data[Int($0.integer(0))].tags.append(Tag($0.text(1), $0.text(2))) }
+        ) { row in
+            let run = Int(row.integer(0))
+            // Runs of one kind have their tags in the same order.
+            var likely: Tag?
+            if run > 0, data[run - 1].tags.indices.contains(data[run].tags.count) {
+                likely = data[run - 1].tags[data[run].tags.count]
+            } else {
+                data[run].tags.reserveCapacity(16)
+            }
+            data[run].tags.append(
+                Tag(row.text(1, likely: likely?.key), row.text(2, likely: likely?.value)))
+        }
         let hasEdges = try exists("SELECT 1 FROM inputs LIMIT 1")
         return try zip(infos, data).map { info, data in
             var data = data

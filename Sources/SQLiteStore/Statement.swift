@@ -177,6 +177,17 @@ struct Row {
         return unsafe String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
     }
 
+    /// The text, as one of the likely ones if it is the same byte for byte: runs that were made alike then share what is equal in them.
+    func text(_ column: Int32, likely: String?) -> String {
+        guard let likely, let bytes = unsafe sqlite3_column_text(statement.pointer, column) else { return text(column) }
+        let count = unsafe Int(sqlite3_column_bytes(statement.pointer, column))
+        // SAFETY: as in `text`.
+        let isSame = unsafe likely.utf8.withContiguousStorageIfAvailable { known in
+            unsafe known.count == count && known.elementsEqual(UnsafeBufferPointer(start: bytes, count: count))
+        }
+        return isSame == true ? likely : text(column)
+    }
+
     func optionalText(_ column: Int32) -> String? {
         isNull(column) ? nil : text(column)
     }

@@ -15,26 +15,32 @@ package struct Journal: Sendable {
     package init(of run: RunInfo, in store: any TrackingStore) async throws {
         var parents = [run.runID]
         while let parent = parents.popLast() {
-            for child in try await children(of: parent, experimentID: run.experimentID, in: store) {
-                guard let id = child.data.tag(NodeTag.node) else { continue }
-                if child.data.tag(NodeTag.group) != nil, child.data.tag(NodeTag.superseded) != nil {
-                    // Its cells are done again under another one.
-                    parents.append(child.info.runID)
-                } else if child.data.tag(NodeTag.group) != nil {
-                    // Cells may be under either.
-                    if let known = groups[id], known.info.startTime <= child.info.startTime {
-                        surplusGroups.append(child)
-                    } else {
-                        if let known = groups.updateValue(child, forKey: id) { surplusGroups.append(known) }
-                    }
-                    parents.append(child.info.runID)
-                } else {
-                    nodes[id, default: JournalNode()].attempts.append(JournalAttempt(child))
-                }
+            for try await page in children(of: parent, experimentID: run.experimentID, in: store) {
+                for child in page { take(child, &parents) }
             }
         }
         for id in nodes.keys {
             nodes[id]?.attempts.sort { ($0.number, $0.run.info.startTime) < ($1.number, $1.run.info.startTime) }
+        }
+    }
+
+    /// - Parameter parents: runs below which there is more to be read.
+    private mutating func take(_ child: Run, _ parents: inout [String]) {
+        guard let id = child.data.tag(NodeTag.node) else { return }
+        guard child.data.tag(NodeTag.group) != nil else {
+            var child = child
+            // Long, and of use only to whoever looks for reusable runs.
+            child.data.tags.removeAll { $0.key == NodeTag.cacheFields }
+            nodes[id, default: JournalNode()].attempts.append(JournalAttempt(child))
+            return
+        }
+        parents.append(child.info.runID)
+        // Of a superseded group the cells are done again under another one; else cells may be under either.
+        if child.data.tag(NodeTag.superseded) != nil { return }
+        if let known = groups[id], known.info.startTime <= child.info.startTime {
+            surplusGroups.append(child)
+        } else if let known = groups.updateValue(child, forKey: id) {
+            surplusGroups.append(known)
         }
     }
 }
@@ -79,15 +85,13 @@ package struct JournalAttempt: Sendable {
     package var outputs: [String: OutputValue] { storedOutputs(run.data.tags) }
 }
 
-/// All active runs directly below a run.
-package func children(
-    of runID: String, experimentID: String, in store: any TrackingStore
-) async throws -> [Run] {
+/// All active runs directly below a run, page by page.
+private func children(of runID: String, experimentID: String, in store: any TrackingStore) -> Pages<Run> {
     let filter = "tags.\"\(WellKnownTag.parentRunID)\" = '\(runID)'"
-    return try await Pages {
+    return Pages {
         try await store.searchRuns(
             RunSearch(
                 experimentIDs: [experimentID], filter: filter, orderBy: ["attributes.start_time ASC"],
-                maxResults: 5_000, pageToken: $0))
-    }.elements()
+                maxResults: 2_000, pageToken: $0))
+    }
 }

@@ -124,9 +124,8 @@ extension PipelineRun {
 
     private func takeOver(_ hit: Run, by asked: AskedNode) async {
         do {
-            try await takeOver(hit, by: asked.node, asked.attempt)
+            try await record(asTakenOver: hit, by: asked)
             post(.examined(asked.node, .done(.cached)))
-            releaseKey(of: asked.node)
         } catch {
             cannotReuse(asked, because: error)
         }
@@ -144,7 +143,8 @@ extension PipelineRun {
     }
 
     /// T4: a run of the node's own that refers to the one it is a copy of.
-    private func takeOver(_ hit: Run, by node: Int, _ attempt: StepAttempt) async throws {
+    private func record(asTakenOver hit: Run, by asked: AskedNode) async throws {
+        let (node, attempt) = (asked.node, asked.attempt)
         let now = services.clock.now()
         let outputs = storedOutputs(hit.data.tags)
         let copied = [
@@ -154,7 +154,7 @@ extension PipelineRun {
         var tags = attempt.tags.filter { $0.key != NodeTag.state && $0.key != NodeTag.launch }
         tags += copied + outputTags(outputs)
         // Not the key itself: copies would come before the original when somebody looks for it.
-        if let key = records[node].cacheKey { tags.append(Tag(NodeTag.cacheFields, key.record.text())) }
+        tags.append(Tag(NodeTag.cacheFields, asked.key.record.text()))
         tags += [
             Tag(WellKnownTag.parentRunID, attempt.parentRunID),
             Tag(WellKnownTag.user, userName(in: options.environment)),
@@ -179,7 +179,8 @@ extension PipelineRun {
         outcomes[name]?.nodes[place].run = ended
         outcomes[name]?.nodes[place].outputs = outputs
         outcomes[name]?.nodes[place].outputRunID = hit.info.runID
-        outcomes[name]?.nodes[place].data = hit.data
+        // Of many cells it would be much, and mostly nobody asks for it.
+        if askedSteps.contains(name) { outcomes[name]?.nodes[place].data = hit.data }
         outcomes[name]?.nodes[place].exitCode = 0
         outcomes[name]?.nodes[place].duration = hit.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
     }

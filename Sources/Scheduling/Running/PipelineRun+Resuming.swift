@@ -148,7 +148,7 @@ extension PipelineRun {
         records[node].cachedFrom = run.data.tag(NodeTag.cachedFrom)
         outcomes[name]?.nodes[place].run = run.info
         outcomes[name]?.nodes[place].outputs = success.outputs
-        outcomes[name]?.nodes[place].data = run.data
+        if askedSteps.contains(name) { outcomes[name]?.nodes[place].data = run.data }
         outcomes[name]?.nodes[place].exitCode = 0
         outcomes[name]?.nodes[place].duration = run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
         outcomes[name]?.nodes[place].outputRunID = records[node].cachedFrom

@@ -18,8 +18,8 @@ package actor PipelineRun {
         var earlierAttempts = 0
         /// What the journal says of it, until it has been used.
         var journal: JournalNode?
-        var resolved: ResolvedStep?
-        var run: RunInfo?
+        @Boxed var resolved: ResolvedStep?
+        @Boxed var run: RunInfo?
         var previousRunID: String?
         var control: StepControl?
         /// The first process of the live attempt, where that is one of this machine.
@@ -35,13 +35,22 @@ package actor PipelineRun {
         /// Why no earlier result was taken over.
         var cacheReason: String?
         /// The live attempt of a dead runner, on a backend whose jobs outlive it; of a nested pipeline its run.
-        var adopted: Run?
+        @Boxed var adopted: Run?
         /// What it uses while it runs, by name.
         var amounts: [String: Double] = [:]
         /// Of a nested pipeline: what is set aside for all of it.
         var reserved: [String: Double] = [:]
         /// The delay that an earlier runner was waiting for when it died.
         var delay: Delay?
+
+        /// Forgets what is of use only until the node has ended.
+        mutating func forgetWork() {
+            resolved = nil
+            cacheKey = nil
+            cacheReason = nil
+            amounts = [:]
+            reserved = [:]
+        }
 
         struct Delay {
             var since: Milliseconds
@@ -300,6 +309,10 @@ package actor PipelineRun {
         while records.count < machine.nodes.count { addRecord() }
         updateOutcome(of: node)
         services.observe(.node(status(of: node)))
+        if machine.nodes[node].state.isTerminal {
+            releaseKey(of: node)
+            records[node].forgetWork()
+        }
     }
 
     func status(of node: Int) -> NodeStatus {
@@ -357,6 +370,24 @@ package actor PipelineRun {
         let name = machine.steps[state.step].shape.name
         outcomes[name]?.nodes[state.cell ?? 0].state = state.state
         outcomes[name]?.nodes[state.cell ?? 0].run = records[node].run
+    }
+}
+
+/// A large value that most have not, or not for long: it takes no room where it is missing.
+@propertyWrapper struct Boxed<Value: Sendable>: Sendable {
+    private final class Storage: Sendable {
+        let value: Value
+
+        init(_ value: Value) { self.value = value }
+    }
+
+    private var storage: Storage?
+
+    init(wrappedValue: Value?) { storage = wrappedValue.map(Storage.init) }
+
+    var wrappedValue: Value? {
+        get { storage?.value }
+        set { storage = newValue.map(Storage.init) }
     }
 }
 
