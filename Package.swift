@@ -112,7 +112,8 @@ let package = Package(
                 "Diagnostics", "Environments", "Files", "Processes", "Projects", "Tracking", systemPackage,
             ]),
         module(
-            "LocalBackend", path: "Backends/Local", ["Diagnostics", "Execution", "Files", "Processes", systemPackage]),
+            "LocalBackend", path: "Backends/Local",
+            ["Diagnostics", "Execution", "Files", "Processes", "Projects", systemPackage]),
         module(
             "DockerBackend", path: "Backends/Docker",
             [

@@ -2,7 +2,7 @@ package import Execution
 package import Processes
 import SystemPackage
 
-/// Runs jobs as processes of this machine: `bash -c COMMAND` in the project's folder.
+/// Runs jobs as processes of this machine: `bash -c COMMAND` in the project's folder, or what that would come to.
 ///
 /// The keeper ends every process of a job when the runner dies, so nothing outlives `swiftflow run`.
 package struct LocalBackend: Backend {
@@ -14,6 +14,15 @@ package struct LocalBackend: Backend {
     }
 
     package func submit(_ job: Job) async throws -> any SubmittedJob {
+        if let plain = PlainCommand(
+            job.command, environment: job.environment, workingDirectory: job.workingDirectory)
+        {
+            var specification = ProcessSpecification(
+                executable: plain.executable, arguments: Array(plain.words.dropFirst()), environment: plain.environment,
+                workingDirectory: job.workingDirectory, standardInput: job.standardInput, output: job.output)
+            specification.name = plain.words.first
+            return LocalJob(process: try await starter.start(specification))
+        }
         // The environment's own PATH decides, as it would for a shell that was started in it.
         guard
             let bash = findExecutable("bash", searchPath: job.environment["PATH"])

@@ -244,6 +244,7 @@ def main():
     parser.add_argument("--swiftflow", required=True)
     parser.add_argument("--mlflow", default=".tools/mlflow/bin/mlflow")
     parser.add_argument("--tools", default=".tools/pipelines/bin", help="where doit, snakemake and luigi are")
+    parser.add_argument("--only", help="names of programs, separated by commas")
     parser.add_argument("--quick", action="store_true", help="100 and 1,000 steps, once, without the slow ones")
     parser.add_argument("--limit", type=float, default=900, help="seconds for one run")
     options = parser.parse_args()
@@ -252,6 +253,8 @@ def main():
     tools = []
     for kind in kinds:
         tool = kind(options)
+        if options.only and tool.name not in options.only.split(","):
+            continue
         program = tool.command("/")[0]
         if shutil.which(program):
             tools.append(tool)

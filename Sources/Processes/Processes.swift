@@ -7,6 +7,8 @@ package import SystemPackage
 package struct ProcessSpecification: Sendable {
     /// Absolute path of the program (see `findExecutable(_:searchPath:)`).
     package var executable: FilePath
+    /// The name the program is told as its own; nil for its path.
+    package var name: String?
     /// The arguments after the program's own name.
     package var arguments: [String]
     /// The whole environment of the process; nothing is inherited beside it.

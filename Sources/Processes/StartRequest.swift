@@ -16,8 +16,12 @@ struct StartRequest: Sendable {
         guard !program.isEmpty else { throw ProcessError("cannot start a program without a name") }
         let executable = try absolute(program)
         var text: [UInt8] = []
-        for path in [executable, try absolute(specification.workingDirectory), executable] {
-            text.append(contentsOf: path.string.utf8)
+        let name = specification.name ?? executable.string
+        guard !name.utf8.contains(0) else {
+            throw ProcessError("cannot start '\(program)': the name it is told contains a NUL byte")
+        }
+        for part in [executable.string, try absolute(specification.workingDirectory).string, name] {
+            text.append(contentsOf: part.utf8)
             text.append(0)
         }
         for (index, argument) in specification.arguments.enumerated() {
