@@ -20,7 +20,7 @@ func printLog(of run: Run, _ services: StandardServices, follow: Bool) async thr
         if hasEnded || !follow { break }
         try await Task.sleep(for: .milliseconds(200))
     }
-    if offset == 0 { Messages.note("the run has written nothing\(follow ? "" : " yet")") }
+    if offset == 0 { Messages.note("the run has written nothing") }
 }
 
 private func printRemoteLog(of run: Run, _ services: StandardServices) async throws {

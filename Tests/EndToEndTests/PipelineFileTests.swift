@@ -182,4 +182,18 @@ import Testing
             #expect(result.messages.contains("nowhere.yaml"))
         }
     }
+
+    @Test func `the examples have no mistakes`() async throws {
+        let examples = FilePath(#filePath).removingLastComponent().removingLastComponent().removingLastComponent()
+            .appending("Examples")
+        var names: [String] = []
+        for entry in try Directory(opening: examples).list() where entry.status.kind == .directory {
+            // Its repositories are made first, by a script of its own.
+            if entry.name == "git-projects" { continue }
+            let result = try await program.run("check", examples.appending(entry.name).string)
+            #expect(result.exitCode == 0, "\(entry.name): \(result.messages)")
+            names.append(entry.name)
+        }
+        #expect(names.contains("cross-validation"))
+    }
 }

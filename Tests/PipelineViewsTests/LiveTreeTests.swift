@@ -91,6 +91,18 @@ struct LiveTreeTests {
                 "  ·   split ×?  ",
                 "  · late        waits for resources",
             ])
+
+        // Once the step has ended whose pipelines they are in, they have too, as the worst of them did.
+        tree.apply(.nested("parts[n=1]", .node(node("split", .failed))))
+        tree.apply(.nested("parts[n=2]", .node(node("split", .succeeded))))
+        tree.apply(
+            .settled(
+                StepStatus(
+                    step: "parts", state: .failed, reason: nil, isFanOut: true, cells: 2, failedCells: 1, runID: nil,
+                    best: nil, time: 4_000)))
+        let lines = tree.lines(width: 80, height: 20, at: 9_000, hasColour: false)
+        #expect(lines.contains("  ✓   clean ×2  2 ✓  4.0 s"), "\(lines)")
+        #expect(lines.contains("  ✗   split ×2  1 ✓  1 ✗  "), "\(lines)")
     }
 
     @Test func `where not all steps fit, those that run and those that failed are shown, and the others counted`()

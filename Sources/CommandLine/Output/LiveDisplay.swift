@@ -61,9 +61,25 @@ final class LiveDisplay: Sendable {
 
     /// Shows a note of a step once, however many steps say the same.
     func note(_ text: String) {
-        let common = text.firstRange(of: ": ").map { String(text[$0.upperBound...]) } ?? text
+        let common = Self.common(text)
         let isNew = state.withLock { $0.notes.insert(common).inserted }
         if isNew { pass(escapedForTerminal(redactedText(common)) + "\n") }
+    }
+
+    /// Whether no step has said the same before; of why one runs each may say its own.
+    func isNew(_ text: String) -> Bool {
+        let common = Self.common(text)
+        return common.contains(Self.reason) || state.withLock { $0.notes.insert(common).inserted }
+    }
+
+    private static let reason = ": runs, because "
+
+    /// What the notes of many steps have in common: of a reason the step, but not the cell.
+    private static func common(_ text: String) -> String {
+        guard let colon = text.firstRange(of: ": ") else { return text }
+        let rest = text[colon.lowerBound...]
+        guard rest.hasPrefix(reason) else { return String(text[colon.upperBound...]) }
+        return stepPath(String(text[..<colon.lowerBound])) + rest
     }
 
     /// Takes text that stays on the screen; false when nothing is being drawn.

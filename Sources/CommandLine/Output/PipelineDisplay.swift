@@ -71,7 +71,8 @@ struct PipelineDisplay: Sendable {
             if step.state == .skipped || step.state == .blocked || step.state == .cancelled {
                 line(step.state, step.step, reason: step.reason)
             }
-        case .note(let text): Messages.note(escapedForTerminal(redactedText(text)))
+        case .note(let text):
+            if LiveDisplay.shared.isNew(text) { Messages.note(escapedForTerminal(redactedText(text))) }
         case .warning(let diagnostic): Messages.show(diagnostic)
         case .ended(let outcome): showEnd(outcome)
         case .nested: break

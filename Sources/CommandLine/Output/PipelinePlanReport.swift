@@ -10,7 +10,7 @@ struct PipelinePlanReport {
     }
 
     var text: String {
-        let rows = forecast.allRows.map { row in
+        let rows = shownRows.map { row in
             (escapedForTerminal(row.label), row.decision.rawValue, escapedForTerminal(row.reason))
         }
         let width = rows.map(\.0.count).max() ?? 0
@@ -19,6 +19,28 @@ struct PipelinePlanReport {
             return "  \(name)\(padding)   \(decision)\(String(repeating: " ", count: 5 - decision.count))  \(reason)\n"
         }
         return "\(Terminal.output.styled(forecast.plan.name, .bold))  \(headline)\n" + table.joined()
+    }
+
+    /// More cells than these are told together.
+    private static let cellRows = 3
+
+    private var shownRows: [PlanForecast.Row] {
+        var shown: [PlanForecast.Row] = []
+        var rest = forecast.allRows[...]
+        while let first = rest.first {
+            let same = rest.prefix { $0.step == first.step && $0.decision == first.decision && $0.count != nil }
+            guard same.count > Self.cellRows, first.decision == .reuse else {
+                shown += same.isEmpty ? [first] : Array(same)
+                rest = rest.dropFirst(max(1, same.count))
+                continue
+            }
+            var row = first
+            row.count = same.reduce(0) { $0 + ($1.count ?? 1) }
+            row.reason = "\(same.count) runs, the first of them \(first.reason.trimmingPrefix("run "))"
+            shown.append(row)
+            rest = rest.dropFirst(same.count)
+        }
+        return shown
     }
 
     private var headline: String {

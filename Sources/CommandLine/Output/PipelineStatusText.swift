@@ -19,7 +19,7 @@ struct PipelineStatusText {
         if let reason = status.run.data.tag(WellKnownTag.failureReason) {
             lines.append("  \(escapedForTerminal(reason))")
         }
-        let width = min(40, status.nodes.map(\.id.count).max() ?? 0)
+        let width = min(60, status.nodes.map(\.id.count).max() ?? 0)
         for node in status.nodes {
             let id = escapedForTerminal(node.id)
             var line = "  \(id)\(String(repeating: " ", count: max(0, width - id.count)))  \(node.state.rawValue)"

@@ -101,7 +101,7 @@ extension LiveTree {
             line.add("  ")
         }
         if let start = step.started {
-            line.add(elapsedText((step.settled?.time ?? now) - start), .faint)
+            line.add(elapsedText((step.settled?.time ?? step.closed ?? now) - start), .faint)
         }
         if let best = step.settled?.best { line.add("  best \(shown(best))", .green) }
         if let reason = step.settled?.reason, step.state == .failed { line.add("  \(shown(reason))", .red) }

@@ -19,6 +19,8 @@ package struct LiveTree: Sendable {
         var planned = 0
         var settled: StepStatus?
         var started: Milliseconds?
+        /// When the step was settled whose pipelines this one is in; by itself nothing tells that it is the last.
+        var closed: Milliseconds?
         /// When it was heard of last.
         var changed: Milliseconds = 0
     }
@@ -50,6 +52,10 @@ package struct LiveTree: Sendable {
             let place = place(status.step, isFanOut: status.isFanOut)
             steps[place].settled = status
             steps[place].changed = status.time
+            for inner in steps.indices
+            where steps[inner].settled == nil && steps[inner].name.hasPrefix(status.step + "/") {
+                steps[inner].closed = status.time
+            }
         case .ended(let outcome): ended = outcome
         case .note, .warning: break
         case .nested:
@@ -124,6 +130,7 @@ extension LiveTree.Step {
     /// The state the whole step is shown in.
     var state: NodeState {
         if let settled { return settled.state }
+        if closed != nil, let worst = counts.filter({ $0.value > 0 }).keys.reduce(nil, NodeState.worse) { return worst }
         guard isFanOut else { return node?.state ?? .waiting }
         for state in [NodeState.running, .starting, .retrying, .ready] where counts[state] ?? 0 > 0 { return state }
         return counts.isEmpty || counts[.waiting] ?? 0 > 0 ? .waiting : .running

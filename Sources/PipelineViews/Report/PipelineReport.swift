@@ -147,7 +147,7 @@ package struct PipelineReport {
         for step in record.steps {
             // Of cells that are pipelines the worst is shown.
             let name = stepPath(step.name)
-            states[name] = states[name].map { NodeState.worse($0, step.state) } ?? step.state
+            states[name] = NodeState.worse(states[name], step.state)
         }
         page.markup("<section><h2>Graph</h2>\n<style>")
         for (index, vertex) in graph.vertices.enumerated() {
@@ -274,7 +274,8 @@ extension NodeState {
     }
 
     /// The one that somebody has to know of first.
-    static func worse(_ one: NodeState, _ other: NodeState) -> NodeState {
+    static func worse(_ one: NodeState?, _ other: NodeState) -> NodeState {
+        guard let one else { return other }
         let order: [NodeState] = [
             .failed, .cancelled, .running, .starting, .retrying, .ready, .waiting, .blocked, .skipped, .pruned,
             .succeeded, .cached,

@@ -27,7 +27,7 @@ let reportStyle: StaticString = """
     table{border-collapse:collapse;width:100%;font-size:14px}caption{text-align:left;color:var(--faint);padding:8px 12px}
     th,td{text-align:left;vertical-align:top;padding:7px 12px;border-top:1px solid var(--line);overflow-wrap:anywhere}
     thead th{border-top:0;font-size:12px;color:var(--faint);font-weight:600;white-space:nowrap}
-    tbody th{font-weight:600;min-width:9em}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+    tbody th{font-weight:600;min-width:12em}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
     .state{display:inline-block;padding:0 8px;border-radius:5px;font-weight:600;font-size:13px;white-space:nowrap}
     .pairs{font-size:13px;color:var(--faint);min-width:9em}.pairs b{font-weight:500;color:var(--ink)}
     .why{min-width:13em;font-size:13px}tr.best{background:var(--good-soft)}.star{color:var(--good);font-weight:700;white-space:nowrap}

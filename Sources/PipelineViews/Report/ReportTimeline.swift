@@ -144,7 +144,8 @@ struct ReportTimeline {
                 page.markup("\"><title>")
                 page.text(line.name, limit: 300)
                 page.markup("</title>")
-                page.text(line.name, limit: 28)
+                // What tells a step from others is the end of its name.
+                page.text(line.name.count <= 28 ? line.name : "…\(line.name.suffix(27))", limit: 28)
                 page.markup("</text>")
             }
             if line.isPacked {

@@ -26,6 +26,8 @@ package enum NodeTag {
 
     /// On the run of an attempt: the node's id in the plan.
     package static let node = "swiftflow.node"
+    /// On the run of an attempt in a nested pipeline: the way there from the outermost one, such as `prepare/clean`.
+    package static let path = "swiftflow.path"
     package static let attempt = "swiftflow.attempt"
     package static let state = "swiftflow.state"
     /// The deterministic name of the attempt in its backend.

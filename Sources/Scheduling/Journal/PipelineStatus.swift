@@ -140,13 +140,21 @@ package func activePipelines(in store: any TrackingStore) async throws -> [Run] 
         .sorted { $0.info.startTime > $1.info.startTime }
 }
 
-/// The pipeline of the store that was started last, whatever became of it.
+/// The pipeline of the store that was started last, whatever became of it; of a nested one the outermost.
 package func newestPipeline(in store: any TrackingStore) async throws -> Run? {
     // LIKE and not IS NOT NULL, which older servers do not know.
     let search = RunSearch(
         experimentIDs: try await store.allExperiments(.activeOnly).map(\.experimentID),
         filter: "tags.`\(NodeTag.pipeline)` LIKE '%'", orderBy: ["attributes.start_time DESC"], maxResults: 1)
-    return try await store.searchRuns(search).elements.first
+    guard var newest = try await store.searchRuns(search).elements.first else { return nil }
+    // Somebody may have made runs the parents of each other.
+    for _ in 0..<40 {
+        guard newest.data.tag(NodeTag.node) != nil, let parent = newest.data.tag(WellKnownTag.parentRunID) else {
+            break
+        }
+        newest = try await store.run(id: parent)
+    }
+    return newest
 }
 
 /// Records the wish that a pipeline, or some of its steps, end; one that nobody runs is ended here.

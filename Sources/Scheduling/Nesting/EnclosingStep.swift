@@ -5,6 +5,8 @@ package import Tracking
 
 /// What a pipeline that is a step of another one is given by that one.
 package struct EnclosingStep: Sendable {
+    /// The way to the nested pipeline, such as `prepare` or `train[fold=1]/fit`.
+    package var path: String
     /// Of the attempt that the pipeline's run stands for.
     package var tags: [Tag]
     /// The pipeline's run, or the group of a fan-out, below which the nested run is.

@@ -47,6 +47,7 @@ extension PipelineRun {
         var variables = options.enclosing?.variables ?? [:]
         for variable in attempt.resolved.environment { variables[variable.name] = variable.value }
         return EnclosingStep(
+            path: options.enclosing.map { nestedName($0.path, attempt.node) } ?? attempt.node,
             tags: attempt.tags.filter { ![NodeTag.epoch, NodeTag.launch].contains($0.key) }
                 + [Tag(NodeTag.attemptEpoch, String(epoch))],
             parentRunID: attempt.parentRunID, outerRuns: (options.enclosing?.outerRuns ?? []) + [info.runID],

@@ -11,6 +11,9 @@ struct CacheLookup: Sendable {
     /// The experiment of the pipeline.
     let experimentID: String
 
+    /// The way to the pipeline, if that is a step of another one.
+    var path: String?
+
     /// What the store says of a key.
     struct Answer: Sendable {
         /// A finished run whose outputs are still there and unaltered.
@@ -102,11 +105,14 @@ struct CacheLookup: Sendable {
 
     /// Why the latest run of each node was other work, by node; those that have had none are missing.
     func missReasons(_ keys: [String: CacheKey]) async throws -> [String: String] {
+        // A name may be that of many steps in pipelines beside each other, so there the way tells which is meant.
+        func name(_ node: String) -> String { path.map { nestedName($0, node) } ?? node }
         let found = try await services.store.latestRuns(
-            withTag: NodeTag.node, among: Set(keys.keys), experimentIDs: [experimentID])
+            withTag: path == nil ? NodeTag.node : NodeTag.path, among: Set(keys.keys.map(name)),
+            experimentIDs: [experimentID])
         var reasons: [String: String] = [:]
         for (node, key) in keys {
-            guard let run = found[node]?.last(where: { $0.info.status == .finished }),
+            guard let run = found[name(node)]?.last(where: { $0.info.status == .finished }),
                 let text = run.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text)
             else { continue }
             let reason = key.record.explanation(since: earlier)

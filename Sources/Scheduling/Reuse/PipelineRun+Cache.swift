@@ -39,7 +39,8 @@ extension PipelineRun {
             }
         }
         asked.sort { $0.node < $1.node }
-        let lookup = CacheLookup(services: services, experimentID: info.experimentID)
+        let lookup = CacheLookup(
+            services: services, experimentID: info.experimentID, path: options.enclosing?.path)
         do {
             // Two equal nodes compute once: the second looks again when the first is done.
             asked.removeAll { asked in

@@ -12,7 +12,8 @@ extension PlanRehearsal {
         for name in resolved.secrets { secrets[name] = options.secrets[name] }
         let step = plan.steps[node.step]
         let enclosing = EnclosingStep(
-            tags: [], parentRunID: "", outerRuns: [], experimentID: experimentID, limits: [:], reserved: [],
+            path: options.enclosing.map { nestedName($0.path, node.id) } ?? node.id, tags: [], parentRunID: "",
+            outerRuns: [], experimentID: experimentID, limits: [:], reserved: [],
             devices: [], variables: variables, secrets: secrets, localPaths: [:], metrics: resolved.metrics,
             lender: NothingToLend())
         let prepared = try await prepare(
@@ -44,7 +45,8 @@ extension PlanRehearsal {
         }
         let now = services.clock.now()
         outcome.data = RunData(
-            metrics: outcome.outputs.numbers.map { Metric($0.key, $0.value, timestamp: now) })
+            metrics: outcome.outputs.numbers.map { Metric($0.key, $0.value, timestamp: now) },
+            params: plan.params.compactMap { param in param.value.text.map { Param(param.name, $0) } })
         return outcome
     }
 }

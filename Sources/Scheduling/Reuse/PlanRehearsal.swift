@@ -35,7 +35,7 @@ package struct PlanRehearsal: Sendable {
         self.services = services
         self.experimentID = experimentID
         writtenFiles = plan.writtenFiles
-        lookup = CacheLookup(services: services, experimentID: experimentID)
+        lookup = CacheLookup(services: services, experimentID: experimentID, path: options.enclosing?.path)
         for step in plan.steps { outcomes[step.name] = StepOutcome() }
         let earlier = try await earlierJournals(of: plan, experimentID: experimentID, in: services.store)
         durations = lastDurations(of: plan, in: earlier).mapValues { .milliseconds($0) }

@@ -39,6 +39,11 @@ extension PipelineRun {
         control.bind(task)
     }
 
+    /// Whether a node needs room in the pipeline around this one before it starts.
+    func borrows(_ node: Int) -> Bool {
+        options.enclosing != nil && records[node].resolved?.isPipeline != true && records[node].adopted == nil
+    }
+
     /// Runs an attempt, in a nested pipeline with what the one around it lends.
     private func runBorrowing(
         _ amounts: [String: Double], _ attempt: StepAttempt, node: Int, control: StepControl
@@ -55,6 +60,7 @@ extension PipelineRun {
         } catch {
             return StepResult(run: nil, failure: error as? NodeFailure ?? NodeFailure(.launch, messages(of: error)))
         }
+        if machine.nodes[node].state == .starting { services.observe(.node(status(of: node))) }
         var attempt = attempt
         if !enclosing.reserved.contains(ResourcePool.gpu) { attempt.devices = loan.devices }
         let result = await runCompleted(attempt, node: node, control: control)
@@ -74,6 +80,9 @@ extension PipelineRun {
             Tag(NodeTag.state, NodeState.starting.rawValue), Tag(NodeTag.launch, name),
             Tag(NodeTag.epoch, String(epoch)),
         ]
+        if let enclosing = options.enclosing {
+            tags.append(Tag(NodeTag.path, nestedName(enclosing.path, record.plan.id)))
+        }
         for param in resolved.params {
             guard case .artifact(let artifact) = param.value else { continue }
             tags.append(Tag(NodeTag.input(param.name), artifact.uri))

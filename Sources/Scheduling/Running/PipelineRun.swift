@@ -308,6 +308,8 @@ package actor PipelineRun {
     func changed(_ node: Int) {
         while records.count < machine.nodes.count { addRecord() }
         updateOutcome(of: node)
+        // What still has to borrow its room has not started for anybody who looks.
+        if machine.nodes[node].state == .starting, borrows(node) { return }
         services.observe(.node(status(of: node)))
         if machine.nodes[node].state.isTerminal {
             releaseKey(of: node)
