@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The same projects run by `mlflow run` and by us: what the command sees, the exit code, and what the store says afterwards.
-@Suite(.timeLimit(.minutes(5))) struct ParityTests {
+@Suite(.timeLimit(.minutes(15))) struct ParityTests {
     @Test func `well-formed projects have the same outcome as with mlflow run`() async throws {
         guard let mlflow = environmentVariable("SWIFTFLOW_TEST_MLFLOW") else {
             #expect(environmentVariable("SWIFTFLOW_REQUIRE_ENGINES") == nil, "SWIFTFLOW_TEST_MLFLOW is not set")
