@@ -91,14 +91,9 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        var environment = processEnvironment()
+        var environment = try environmentWithFile(parent.environmentFile)
         // Meant for this program alone, not for one that its command may start.
         environment[DetachedRun.folderVariable] = nil
-        if let file = parent.environmentFile {
-            let loaded = try EnvironmentFile(contentsOf: FilePath(file), over: environment)
-            environment.merge(loaded.variables) { existing, _ in existing }
-            Messages.note("Loaded environment variables from: \(file)")
-        }
         let request = try makeRequest(environment)
         let session = try RunSession(
             request: request, trackingURI: store.trackingURI, format: output.format,

@@ -112,9 +112,11 @@ struct CacheLookup: Sendable {
             experimentIDs: [experimentID])
         var reasons: [String: String] = [:]
         for (node, key) in keys {
-            guard let run = found[name(node)]?.last(where: { $0.info.status == .finished }),
-                let text = run.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text)
-            else { continue }
+            guard let run = found[name(node)]?.last(where: { $0.info.status == .finished }) else { continue }
+            guard let text = run.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text) else {
+                reasons[node] = "its last run left nothing to compare with, as with --no-cache"
+                continue
+            }
             let reason = key.record.explanation(since: earlier)
             reasons[node] = reason.isEmpty ? "the earlier result is not usable any more" : reason
         }
