@@ -80,6 +80,11 @@ import Tracking
         #expect(log.output == "4\n3.5 10 2.5\n")
         let nested = try await program.run("logs", outer.info.runID, "prepare/count")
         #expect(nested.output == "counted\n", "\(nested.messages)")
+        // Of a nested pipeline the logs of its steps, by their names.
+        let inside = try await program.run("logs", outer.info.runID, "prepare")
+        #expect(inside.output.contains("counted\n"))
+        #expect(inside.messages.contains("==> prepare/count ("), "\(inside.messages)")
+        #expect(!inside.messages.contains("==> prepare ("), "\(inside.messages)")
         let status = try await program.run("status", outer.info.runID)
         #expect(status.output.contains("prepare/each[i=2]"), "\(status.output)")
         #expect(status.output.contains("prepare/count"))

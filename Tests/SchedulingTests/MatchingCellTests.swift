@@ -52,7 +52,7 @@ struct MatchingCellTests {
         #expect(simulation.state("second#0") == .succeeded)
         #expect(simulation.state("second#1") == .blocked)
         #expect(simulation.state("second") == .blocked)
-        #expect(simulation.machine.steps[1].reason == "needs 'first', which is failed")
+        #expect(simulation.machine.steps[1].reason == "needs 'first', which failed")
         #expect(simulation.outcome == .failed)
     }
 

@@ -21,7 +21,7 @@ import Testing
         #expect(simulation.outcome == .failed)
         #expect(simulation.state("b") == .blocked)
         #expect(simulation.state("c") == .blocked)
-        #expect(simulation.machine.steps[1].reason == "needs 'a', which is failed")
+        #expect(simulation.machine.steps[1].reason == "needs 'a', which failed")
     }
 
     @Test func `T3: a false condition skips what needs it, but not what can do without`() {

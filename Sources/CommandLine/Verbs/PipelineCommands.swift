@@ -167,29 +167,34 @@ struct LogsCommand: AsyncParsableCommand {
             }
             let status = try await PipelineStatus(of: found.info.runID, in: store, at: currentTimeMilliseconds())
             let wanted = try chosen(status)
-            for attempt in wanted {
+            for node in wanted {
+                guard let attempt = node.run else { continue }
                 if wanted.count > 1 {
-                    Messages.note("==> \(attempt.info.runName) (\(attempt.info.runID)) <==")
+                    Messages.note("==> \(escapedForTerminal(node.id)) (\(attempt.info.runID)) <==")
                 }
                 try await printLog(of: attempt, services, follow: follow)
             }
         }
     }
 
-    /// The last attempts of the nodes that are meant.
-    private func chosen(_ status: PipelineStatus) throws -> [Run] {
+    /// The nodes that are meant; those that only hold others have no log of their own.
+    private func chosen(_ status: PipelineStatus) throws -> [PipelineStatus.Node] {
         let nodes = status.nodes.filter { $0.run != nil }
+        let withLogs = nodes.filter { !$0.isGroup && $0.run?.data.tag(NodeTag.pipeline) == nil }
         guard let step else {
-            let failed = nodes.filter { $0.state == .failed }
-            return (failed.isEmpty ? nodes : failed).compactMap(\.run)
+            let failed = withLogs.filter { $0.state == .failed }
+            return failed.isEmpty ? withLogs : failed
         }
-        let named = nodes.filter { $0.id == step || $0.step == step }
+        let inside = "\(step)/"
+        let named = withLogs.filter {
+            $0.id == step || $0.step == step || $0.id.hasPrefix(inside) || $0.step.hasPrefix(inside)
+        }
         guard !named.isEmpty else {
             let known = Set(nodes.map(\.step) + nodes.map(\.id)).sorted()
             throw InvalidInput(
                 "the pipeline has no run of a step '\(step)'",
                 remedy: suggestion(for: step, among: known, kind: "steps"))
         }
-        return named.compactMap(\.run)
+        return named
     }
 }

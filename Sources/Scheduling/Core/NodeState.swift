@@ -30,6 +30,16 @@ package enum NodeState: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// What became of it, as the end of a sentence.
+    var past: String {
+        switch self {
+        case .failed: "failed"
+        case .cancelled: "was cancelled"
+        case .waiting, .ready, .starting, .running, .retrying, .succeeded, .cached, .pruned, .skipped, .blocked:
+            "is \(rawValue)"
+        }
+    }
+
     /// Whether what depends on it finds its results.
     package var isSuccess: Bool { self == .succeeded || self == .cached }
 

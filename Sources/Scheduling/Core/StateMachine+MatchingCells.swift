@@ -64,7 +64,7 @@ extension StateMachine {
             }
             let waiters = nodes[node].waiters
             nodes[node].waiters = []
-            let reason = "needs '\(steps[step].shape.name)', which is \(steps[step].state.rawValue)"
+            let reason = "needs '\(steps[step].shape.name)', which \(steps[step].state.past)"
             for waiter in waiters where nodes[waiter].state == .waiting {
                 let waiting = nodes[waiter].step
                 if steps[waiting].reason == nil { steps[waiting].reason = reason }

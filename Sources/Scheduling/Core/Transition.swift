@@ -166,7 +166,7 @@ extension StateMachine {
         case .success:
             if let failed {
                 let other = steps[failed]
-                return .ended(.blocked, reason: "needs '\(other.shape.name)', which is \(other.state.rawValue)")
+                return .ended(.blocked, reason: "needs '\(other.shape.name)', which \(other.state.past)")
             }
             if let skipped { return .ended(.skipped, reason: "'\(steps[skipped].shape.name)' was skipped") }
             if case .finishing(let cause) = phase {
