@@ -58,6 +58,26 @@ import Tracking
         await harness.close()
     }
 
+    @Test func `env_manager of a step wins over what its project asks for`() async throws {
+        let harness = try await DriverHarness(
+            """
+            name: keys
+            on_error: continue
+            steps:
+              here: {command: x, env_manager: local}
+              built: {command: x, env_manager: virtualenv}
+            """)
+        try writeText("name: p\npython_env: python_env.yaml\n", to: harness.project.appending("MLproject"))
+        try writeText("python: \"3.11\"\ndependencies: [nothing]\n", to: harness.project.appending("python_env.yaml"))
+        #expect(try await harness.run().state == .failed)
+        // Nothing can be built here, since no process is started in these tests.
+        #expect(harness.engine.launches == ["here"])
+        #expect(try await harness.attempts(of: "here").map(\.info.status) == [.finished])
+        #expect(
+            try await harness.attempts(of: "built").allSatisfy { $0.data.tag(WellKnownTag.failureKind) == "launch" })
+        await harness.close()
+    }
+
     @Test func `priority orders what is ready, and max_parallel bounds the cells of its step`() async throws {
         let harness = try await DriverHarness(
             """
