@@ -66,7 +66,7 @@ extension DockerBackend {
 
     /// What the container writes, without what the dead runner has kept of it.
     private func output(of job: Job) -> OutputHandling {
-        let known = KnownOutput(of: job)
+        let known = KnownOutput(of: job, isOneStream: false)
         return OutputHandling { stream, bytes in
             known.skipping { job.output.receive(stream, $0) }(bytes)
         }

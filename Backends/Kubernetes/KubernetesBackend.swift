@@ -135,7 +135,7 @@ package struct KubernetesBackend: Backend {
                 reason: "the job '\(job.name)' in the cluster belongs to another run (\(state.runID ?? "none"))")
         }
         if state.isBeingDeleted { return .gone(reason: "the job '\(job.name)' is being deleted") }
-        let output = KnownOutput(of: job).skipping(passedOn(to: job))
+        let output = KnownOutput(of: job, isOneStream: true).skipping(passedOn(to: job))
         let submitted = follow(
             job, in: place, runner: state.runner ?? "", tags: [],
             handle: "\(place.paths.namespace)/\(state.name)/\(state.id)",
