@@ -42,6 +42,8 @@ struct ContainerPlan: Sendable {
         if !needs.hasOption("name") { arguments += ["--name", job.name] }
         // The shell inside is process 1, to which TERM means nothing; an init passes it on, to the whole group as for local runs.
         arguments += ["--init", "--env", "TINI_KILL_PROCESS_GROUP=1"]
+        // An image may ask for another signal, such as INT, which shells and what they start in the background do not hear.
+        if !needs.hasOption("stop-signal") { arguments += ["--stop-signal", "TERM"] }
         if case .inherited = job.standardInput { arguments.append("--interactive") }
 
         addUser(needs, place, flavour, configuration)

@@ -75,6 +75,48 @@ extension OnDocker {
             #expect(seen.lines.contains { $0.contains("before") })
         }
 
+        @Test(arguments: ["127.0.0.1:1/nothing:1", "registry.invalid/nothing:1"])
+        func `K-06 a base image that cannot be pulled for a build is its registry's fault, not the engine's`(
+            base: String
+        )
+            async throws
+        {
+            try write("Dockerfile", "FROM \(base)\nRUN true\n")
+            let error = await #expect(throws: ContainerError.self) {
+                try await client.build(
+                    ImageBuild(
+                        .dockerfile(folder.path.appending("Dockerfile")), context: folder.path,
+                        reference: try reference("based")))
+            }
+            #expect(error?.kind == .buildFailed)
+            #expect(error?.diagnostics.first?.remedy?.contains("registry") == true, "\(error?.description ?? "")")
+        }
+
+        @Test(
+            arguments: [
+                "exec sleep 1000", "sleep 1000; true", "sleep 1000 & wait", "trap '' INT; sleep 1000 & sleep 1000",
+            ])
+        func `a shell that waits ends when it is asked to, whatever signal its image wants`(command: String)
+            async throws
+        {
+            try write("Dockerfile", "FROM \(DockerEngine.image)\nSTOPSIGNAL SIGINT\n")
+            let name = try reference("stop-signal")
+            _ = try await client.build(
+                ImageBuild(
+                    .dockerfile(folder.path.appending("Dockerfile")), context: folder.path, reference: name))
+            let ready = Signal("ready")
+            let backend = try DockerEngine.backend()
+            var job = try DockerEngine.kit(backend, folder: folder).job(
+                "echo ready; \(command)", output: OutputHandling { _, bytes in ready.see(bytes) })
+            job.container?.image = name.description
+            let submitted = try await backend.submit(job)
+            await ready.wait()
+            // Longer than the test may last: nothing was ended by force.
+            await submitted.cancel(grace: .seconds(1_000))
+            #expect(await submitted.wait().exitCode == 143)
+            try await client.removeImage(name)
+        }
+
         @Test func `an image is pushed to a registry, named by its digest, and pulled from there`() async throws {
             try write("file", randomName())
             let name = try ImageReference("\(DockerEngine.registry)/team/model:abcdef0")
