@@ -4,7 +4,7 @@ import JSON
 import Processes
 import Synchronization
 
-/// Follows one job to its end: passes its log on, tells what it waits for, finds out why it was interrupted, and takes it away when asked.
+/// Follows one job to its end: passes its log on, tells what it waits for, and judges how it ended.
 package final class JobFollower: Sendable {
     /// What a job is given besides the cluster's own words.
     package struct Settings: Sendable {
@@ -29,20 +29,13 @@ package final class JobFollower: Sendable {
         var isRemoved = false
         /// By ``PodState/key(of:)``; how it ended is not known of one that vanished.
         var endedContainers: [String: PodState.Termination?] = [:]
-        var removal: Task<Void, Never>?
     }
 
-    package let name: String
-    private let cluster: any ClusterAPI
-    private let paths: ClusterPaths
+    private let job: JobInCluster
     private let watch: ClusterWatch
-    private let settings: Settings
-    /// Whether a ConfigMap of the job's name holds its code.
-    private let hasConfigMap: Bool
     /// What the container writes when the command has ended.
     private let endMark: String?
     private let output: @Sendable (RawSpan) -> Void
-    private let report: @Sendable (LaunchEvent) -> Void
     private let state = Mutex(State())
 
     package init(
@@ -50,25 +43,15 @@ package final class JobFollower: Sendable {
         hasConfigMap: Bool = false, endMark: String? = nil, output: @escaping @Sendable (RawSpan) -> Void,
         report: @escaping @Sendable (LaunchEvent) -> Void
     ) {
-        self.name = name
-        self.cluster = cluster
-        self.paths = paths
+        job = JobInCluster(
+            name: name, cluster: cluster, paths: paths, settings: settings, hasConfigMap: hasConfigMap, report: report)
         self.watch = watch
-        self.settings = settings
-        self.hasConfigMap = hasConfigMap
         self.endMark = endMark
         self.output = output
-        self.report = report
     }
 
-    /// The query that finds the job's pods.
-    private var podSelector: String { "labelSelector=\(percentEncoded("\(ObjectLabel.job)=\(name)"))" }
-
-    private func note(_ text: String) { report(.note("job '\(name)': \(text)")) }
-
-    private func warn(_ text: String) {
-        report(.warning(Diagnostic(.warning, "job '\(name)': \(text)")))
-    }
+    package var name: String { job.name }
+    private var settings: Settings { job.settings }
 
     // MARK: To the end
 
@@ -126,7 +109,7 @@ package final class JobFollower: Sendable {
             job.backoffLimit > 0 || (view.pods + view.deletedPods).isEmpty
                 || view.pods.contains(where: { $0.end == nil })
         else { return view }
-        let answer = try? await persistently { try await self.cluster.get("\(self.paths.pods)?\(self.podSelector)") }
+        let answer = try? await self.job.pods()
         guard let items = answer?["items"]?.array else { return view }
         var view = view
         view.pods = items.compactMap(PodState.init).sorted { $0.createdAt < $1.createdAt }
@@ -143,7 +126,7 @@ package final class JobFollower: Sendable {
                 reason: "the command succeeded, but the end of what it wrote could not be had from the cluster: \(why)",
                 end: process)
         }
-        if let missing { warn("the end of what it wrote could not be had from the cluster: \(missing)") }
+        if let missing { job.warn("the end of what it wrote could not be had from the cluster: \(missing)") }
         return end
     }
 
@@ -153,8 +136,8 @@ package final class JobFollower: Sendable {
         case .ended(let end):
             let pod = view.deletedPods.first ?? view.pods.first
             if let pod, pod.hasOthersRunning, !isStopping, view.pods.contains(pod) {
-                note("the command has ended, but other containers of its pod have not; they are ended now")
-                await remove(grace: .seconds(10))
+                job.note("the command has ended, but other containers of its pod have not; they are ended now")
+                await job.remove(grace: .seconds(10))
             }
             return isStopping && !isRemoved ? nil : end
         case .pending(let reason):
@@ -162,18 +145,18 @@ package final class JobFollower: Sendable {
             return await wait(view, reason, &progress)
         case .running:
             if isRemoved { return stoppedEnd(view.pods.last) }
-            progress.began(note)
+            progress.began(job.note)
             return nil
         case .interrupted(let pod):
             if isStopping { return isRemoved ? stoppedEnd(pod) : nil }
-            return await cause(of: pod)
+            return await job.cause(of: pod)
         case .deleted(let pod):
             if isStopping { return isRemoved ? stoppedEnd(pod) : nil }
             let end: JobEnd =
-                if let cause = await cause(ifTold: pod) { cause } else {
+                if let cause = await job.cause(ifTold: pod) { cause } else {
                     .failed(.lost, reason: "somebody deleted the job '\(name)' while it ran", end: pod?.processEnd)
                 }
-            await remove(grace: .seconds(10))
+            await job.remove(grace: .seconds(10))
             return end
         }
     }
@@ -207,10 +190,10 @@ package final class JobFollower: Sendable {
         switch (trouble, progress.hasTrouble) {
         case (let trouble?, false):
             progress.hasTrouble = true
-            note("the cluster does not answer; what runs there runs on, trying again (\(trouble.message))")
+            job.note("the cluster does not answer; what runs there runs on, trying again (\(trouble.message))")
         case (nil, true):
             progress.hasTrouble = false
-            note("the cluster answers again")
+            job.note("the cluster answers again")
         default: break
         }
     }
@@ -226,7 +209,7 @@ package final class JobFollower: Sendable {
             progress.lookedAtEvents = now
             // Nothing is said in the pod's own state: no pod could be made, or it waits for a volume.
             let subject = view.pods.last?.name ?? name
-            if let warning = await latestWarning(about: subject) { reason = PendingReason(warning, isStuck: true) }
+            if let warning = await job.latestWarning(about: subject) { reason = PendingReason(warning, isStuck: true) }
         } else if reason == nil, progress.stuckSince != nil, progress.lookedAtEvents != nil {
             // Told by events, which are not looked at every time.
             reason = PendingReason(progress.lastReason ?? "", isStuck: true)
@@ -237,7 +220,7 @@ package final class JobFollower: Sendable {
         }
         if reason.text != progress.lastReason {
             progress.lastReason = reason.text
-            if progress.toldReasons.insert(reason.text).inserted { note("waiting: \(reason.text)") }
+            if progress.toldReasons.insert(reason.text).inserted { job.note("waiting: \(reason.text)") }
         }
         guard reason.isStuck else {
             progress.stuckSince = nil
@@ -246,85 +229,11 @@ package final class JobFollower: Sendable {
         let stuckSince = progress.stuckSince ?? now
         progress.stuckSince = stuckSince
         guard now - stuckSince >= settings.pendingTimeout else { return nil }
-        await remove(grace: .zero)
+        await job.remove(grace: .zero)
         return .failed(
             .launch,
             reason: "the job could not start within \(settings.pendingTimeout.components.seconds) s: \(reason.text)",
             end: nil)
-    }
-
-    // MARK: Interruptions
-
-    private func events(about name: String) async -> [JSONValue] {
-        let answer = try? await cluster.get(paths.events(of: name))
-        return answer?["items"]?.array ?? []
-    }
-
-    /// The newest event, if it is a warning: one that something else came after, such as the pull of an image, no longer says what is waited for.
-    private func latestWarning(about name: String) async -> String? {
-        func time(_ event: JSONValue) -> String {
-            event["lastTimestamp"]?.string ?? event["eventTime"]?.string ?? ""
-        }
-        func isWarning(_ event: JSONValue) -> Bool { event["type"]?.string == "Warning" }
-        let latest = await events(about: name).max { first, second in
-            // Times are whole seconds.
-            (time(first), isWarning(first) ? 0 : 1) < (time(second), isWarning(second) ? 0 : 1)
-        }
-        guard let latest, isWarning(latest) else { return nil }
-        return [latest["reason"]?.string, latest["message"]?.string].compactMap(\.self).joined(separator: ": ")
-    }
-
-    /// Why a pod went away that nobody here took away; the job goes too, so that the cluster does not run the command a second time.
-    private func cause(of pod: PodState) async -> JobEnd {
-        var end = await cause(ifTold: pod)
-        if end == nil {
-            // The job is told a moment after its pod.
-            try? await Task.sleep(for: .seconds(1))
-            end = await cause(ifTold: pod)
-        }
-        await remove(grace: .seconds(10))
-        return end
-            ?? .failed(
-                .lost,
-                reason:
-                    "its pod '\(pod.name)' was deleted while the command ran: its node was drained, or somebody did it",
-                end: pod.processEnd)
-    }
-
-    private func cause(ifTold pod: PodState?) async -> JobEnd? {
-        do {
-            let answer = try await persistently { try await self.cluster.get(self.paths.job(self.name)) }
-            if let job = JobState(answer) {
-                var view = JobView()
-                view.job = job
-                if let failed = job.condition("Failed") ?? job.condition("FailureTarget"),
-                    failed.reason == "DeadlineExceeded", case .ended(let end) = JobVerdict(view)
-                {
-                    return end
-                }
-            }
-        } catch let error as ClusterError where error.kind == .notFound {
-            return .failed(.lost, reason: "somebody deleted the job '\(name)' while it ran", end: pod?.processEnd)
-        } catch {}
-        guard let pod else { return nil }
-        if let disruption = pod.condition("DisruptionTarget"), disruption.isTrue {
-            let why = disruption.message ?? disruption.reason ?? ""
-            return .failed(.preempted, reason: "its pod was taken away: \(why)", end: pod.processEnd)
-        }
-        for event in await events(about: pod.name) {
-            let message = event["message"]?.string ?? ""
-            switch event["reason"]?.string {
-            case "Preempted":
-                return .failed(
-                    .preempted, reason: "its pod made way for a more important one: \(message)", end: pod.processEnd)
-            case "Evicted", "TaintManagerEviction":
-                return .failed(.preempted, reason: "its pod was evicted: \(message)", end: pod.processEnd)
-            case "NodeNotReady", "NodeControllerEviction":
-                return .failed(.lost, reason: "its node was lost: \(message)", end: pod.processEnd)
-            default: continue
-            }
-        }
-        return nil
     }
 
     // MARK: The end by request
@@ -335,94 +244,23 @@ package final class JobFollower: Sendable {
             defer { state.isStopping = true }
             return !state.isStopping
         }
-        await remove(grace: grace)
+        await job.remove(grace: grace)
         state.withLock { $0.isRemoved = true }
         if isFirst { watch.pulse(of: name) }
-    }
-
-    /// Deletes the job, then its pods with the grace asked for, and waits until they are gone.
-    private func remove(grace: Duration) async {
-        // At least a second: with none, the cluster forgets a pod before it has ended.
-        let seconds = max(1, grace.components.seconds + (grace.components.attoseconds > 0 ? 1 : 0))
-        let deadline = ContinuousClock.now + .seconds(seconds) + .seconds(90)
-        do {
-            try await persistently(until: deadline) {
-                // The pods stay for now: taken along by the job they would have the grace of their template, and a pod's grace cannot be
-                // made shorter once it is being ended. Without its job, nobody puts another pod in its place.
-                try await self.ignoringAbsence {
-                    try await self.cluster.delete(
-                        self.paths.job(self.name), options: deletion(propagation: "Orphan"))
-                }
-            }
-            try await persistently(until: deadline) {
-                try await self.cluster.delete(
-                    "\(self.paths.pods)?\(self.podSelector)", options: deletion(grace: seconds))
-            }
-            if hasConfigMap {
-                try await persistently(until: deadline) {
-                    try await self.ignoringAbsence {
-                        try await self.cluster.delete(self.paths.configMap(self.name), options: deletion())
-                    }
-                }
-            }
-            while ContinuousClock.now < deadline {
-                let answer = try await persistently(until: deadline) {
-                    try await self.cluster.get("\(self.paths.pods)?\(self.podSelector)")
-                }
-                // The object of a pod whose containers have ended may stay for a while; nothing of the job runs any more.
-                let pods = (answer["items"]?.array ?? []).compactMap(PodState.init)
-                if pods.allSatisfy(\.isQuiet) { return }
-                await sleepOrNot(settings.pause)
-            }
-            warn(
-                "its pods are still being ended; see 'kubectl get pods -l \(ObjectLabel.job)=\(name) -n \(paths.namespace)'"
-            )
-        } catch {
-            let reason = (error as? any ExplainedError)?.diagnostics.first?.message ?? "\(error)"
-            warn("it could not be deleted (\(reason)); do it by hand: kubectl delete job \(name) -n \(paths.namespace)")
-        }
-    }
-
-    private func ignoringAbsence(_ request: () async throws -> Void) async throws {
-        do { try await request() } catch let error as ClusterError where error.kind == .notFound {}
-    }
-
-    /// Repeats a request as long as the cluster is only unwell.
-    private func persistently<Result: Sendable>(
-        until deadline: ContinuousClock.Instant = .now + .seconds(60),
-        _ request: @Sendable () async throws -> Result
-    ) async throws -> Result {
-        var pause = settings.pause
-        while true {
-            do {
-                return try await request()
-            } catch let error as ClusterError where error.isTransient && ContinuousClock.now < deadline {
-                await sleepOrNot(pause)
-                pause = min(pause * 2, settings.longestPause)
-            }
-        }
     }
 
     // MARK: The log
 
     private func passOnLog(of pod: PodState, container: String, key: String) async -> ContainerLog.Completeness {
         let log = ContainerLog(
-            pod: pod.name, container: container, endMark: endMark, cluster: cluster, paths: paths, settings: settings,
+            pod: pod.name, container: container, endMark: endMark, cluster: job.cluster, paths: job.paths,
+            settings: settings,
             end: { self.state.withLock { $0.endedContainers[key] } }, output: output)
         return await log.passOn()
     }
 }
 
 extension PodState {
-    /// Whether nothing of a pod that is being deleted runs, or will.
-    var isQuiet: Bool {
-        guard isBeingDeleted else { return false }
-        if isOver || node == nil { return true }
-        let all = initContainers + containers
-        if all.allSatisfy({ $0.phase.termination != nil }) { return true }
-        return !all.contains { $0.phase.hasStarted } && pendingReason?.isStuck == true
-    }
-
     /// Whether a container beside the command's still runs, which keeps the pod, and what it was given, for nothing.
     var hasOthersRunning: Bool { !isOver && containers.dropFirst().contains { $0.phase == .running } }
 
@@ -431,12 +269,4 @@ extension PodState {
 
     /// Whether every container has ended.
     var isOver: Bool { phase == "Succeeded" || phase == "Failed" }
-}
-
-/// The body of a request that deletes.
-func deletion(propagation: String? = nil, grace: Int64? = nil) -> JSONValue {
-    .object([
-        "kind": .string("DeleteOptions"), "apiVersion": .string("v1"),
-        "propagationPolicy": propagation.map { .string($0) }, "gracePeriodSeconds": grace.map { .integer($0) },
-    ])
 }
