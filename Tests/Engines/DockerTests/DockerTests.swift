@@ -494,7 +494,9 @@ extension OnDocker {
                     $0.allowsMounts = true
                     $0.allowsHostVariables = true
                 })
-            try await DockerEngine.backend("{\"allow-mounts\": true, \"allow-env\": true}").check(
+            try await DockerEngine.backend(
+                #"{"client": "\#(DockerEngine.flavour.rawValue)", "allow-mounts": true, "allow-env": true}"#
+            ).check(
                 prospective(isFetched: true, change: ask))
             // A folder of the user's own is trusted as its author is.
             try await backend.check(prospective(change: ask))
