@@ -68,8 +68,9 @@ extension PipelineRun {
         let live = records.indices.compactMap { node in records[node].processID.map { (node, $0) } }
         guard !live.isEmpty else { return }
         for (node, usage) in await Self.sample(live) {
-            // It may have ended meanwhile, and its end knows better.
-            guard records[node].processID != nil, machine.nodes[node].state == .running else { continue }
+            // It may have ended meanwhile, or all of it, and its end knows better.
+            guard records.indices.contains(node), records[node].processID != nil, machine.nodes[node].state == .running
+            else { continue }
             records[node].processorSeconds = usage.processorSeconds
             records[node].peakMemory = max(records[node].peakMemory ?? 0, usage.memory)
             services.observe(.node(status(of: node)))

@@ -133,6 +133,7 @@ extension PipelineRun {
     }
 
     private func received(_ report: StepReport, from node: Int, attempt: Int) {
+        guard records.indices.contains(node) else { return }
         switch report {
         case .created(let run):
             guard !machine.nodes[node].state.isTerminal else { return }

@@ -215,7 +215,7 @@ extension PipelineRun {
 
     /// A step that is left out of this run has the results of an earlier one, or none that anybody has to have.
     func takeOver(_ step: PlannedStep) {
-        if let outcome = reused.outcomes[step.name] {
+        if let outcome = reused?.outcomes[step.name] {
             outcomes[step.name] = outcome
             for node in outcome.nodes + outcome.found {
                 guard let run = node.run else { continue }

@@ -83,7 +83,7 @@ package actor PipelineRun {
     /// The wish to cancel that has been obeyed already.
     var obeyedWish: String?
     /// What steps that are left out have.
-    nonisolated let reused: EarlierResults
+    var reused: EarlierResults?
     /// The runs of attempts that an earlier runner began and this one goes on with.
     var takenOver: Set<String> = []
     /// The nodes whose results are looked for, by step.
@@ -182,10 +182,21 @@ package actor PipelineRun {
         await services.runner.close()
         let outcome = try await recordEnd()
         lease.cancel()
+        // The report of many cells takes as much again.
+        forgetNodes()
         await record("the report") { [services] in try await services.conclude(outcome.run) }
         services.observe(.ended(outcome))
         if let refused { throw refused }
         return outcome
+    }
+
+    /// Forgets what is known of nodes and steps, once nothing can happen to them any more and their end is recorded.
+    private func forgetNodes() {
+        records = []
+        outcomes = [:]
+        expansions = [:]
+        journal = Journal()
+        reused = nil
     }
 
     /// Ends the pipeline politely: running attempts are stopped, nothing new starts.
