@@ -23,7 +23,7 @@ struct CacheLookup: Sendable {
     }
 
     /// What is asked for a node: the key of its work, and what that work is.
-    struct Question {
+    struct Question: Sendable {
         var key: CacheKey
         var resolved: ResolvedStep
     }
@@ -36,19 +36,37 @@ struct CacheLookup: Sendable {
             found[scope] = try await services.store.latestRuns(
                 withTag: NodeTag.cacheKey, among: Set(keys), experimentIDs: try await experiments(in: scope))
         }
-        var answers: [Answer] = []
-        for question in questions {
-            guard let cache = question.resolved.cache, let runs = found[cache.scope]?[question.key.hex] else {
-                answers.append(Answer())
-                continue
+        var answers = Array(repeating: Answer(), count: questions.count)
+        // Where outputs lie elsewhere, to look for them takes a while.
+        try await withThrowingTaskGroup(of: (Int, Answer).self) { group in
+            var underWay = 0
+            for (index, question) in questions.enumerated() {
+                guard let cache = question.resolved.cache, let runs = found[cache.scope]?[question.key.hex] else {
+                    continue
+                }
+                guard !question.resolved.outputs.isEmpty else {
+                    answers[index] = try await answer(question, cache, latest: runs)
+                    continue
+                }
+                if underWay == Self.lookedAtOnce, let (index, answer) = try await group.next() {
+                    answers[index] = answer
+                    underWay -= 1
+                }
+                group.addTask { (index, try await answer(question, cache, latest: runs)) }
+                underWay += 1
             }
-            let answer = try await answer(question, among: runs)
-            // The latest finished one is of no use any more; one before it may be.
-            let mayHaveEarlier = answer.hit == nil && runs.contains { $0.info.status == .finished }
-            answers.append(
-                mayHaveEarlier ? try await self.answer(question, among: allRuns(of: question.key, cache)) : answer)
+            for try await (index, answer) in group { answers[index] = answer }
         }
         return answers
+    }
+
+    private static let lookedAtOnce = 16
+
+    private func answer(_ question: Question, _ cache: ResolvedStep.Cache, latest runs: [Run]) async throws -> Answer {
+        let answer = try await answer(question, among: runs)
+        // The latest finished one is of no use any more; one before it may be.
+        guard answer.hit == nil, runs.contains(where: { $0.info.status == .finished }) else { return answer }
+        return try await self.answer(question, among: allRuns(of: question.key, cache))
     }
 
     /// The runs with that key as a search tells them, however many have finished.
