@@ -6,15 +6,13 @@ everything reused, killed inside a nested pipeline and resumed, and a nested ste
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 
 from mlflow import MlflowClient
+
+from mlflow_server import expect, mlflow_server
 
 FILES = {
     "inner/pipeline.yaml": """name: inner
@@ -54,17 +52,6 @@ steps:
     params: {model: "${{ steps.train.best.outputs.model }}", loss: "${{ steps.train.best.metrics.loss }}"}
 """,
 }
-
-
-def expect(condition, *what):
-    if not condition:
-        raise AssertionError(" ".join(str(each) for each in what))
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Folder:
@@ -188,27 +175,9 @@ def check(folder, store):
 def main(program):
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(path, program)
-        port = free_port()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{path}/server.db",
-             "--artifacts-destination", f"{path}/kept", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
-            cwd=path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            env={**folder.environment, "PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
-                 "GIT_PYTHON_REFRESH": "quiet"})
-        try:
-            url = f"http://127.0.0.1:{port}"
-            for _ in range(600):
-                expect(server.poll() is None, "mlflow server has ended")
-                try:
-                    urllib.request.urlopen(f"{url}/health", timeout=5)
-                    break
-                except (urllib.error.URLError, OSError):
-                    time.sleep(0.2)
+        with mlflow_server(path, "server.db", folder.environment, "--artifacts-destination", f"{path}/kept") as url:
             folder.environment["MLFLOW_TRACKING_URI"] = url
             check(folder, Store(url))
-        finally:
-            os.killpg(server.pid, 15)
-            server.wait()
     print("nested pipelines are on MLflow's server as they are")
 
 

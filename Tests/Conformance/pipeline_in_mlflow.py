@@ -6,16 +6,15 @@ on the SQLite file they left, and asked with `MlflowClient` and with the request
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
 import urllib.parse
 import urllib.request
 
 from mlflow import MlflowClient
+
+from mlflow_server import expect, mlflow_server
 
 PIPELINE = """name: shown
 description: What MLflow shows of it.
@@ -42,17 +41,6 @@ steps:
   bad: {command: 'echo last words; exit 3'}
   after: {command: 'true', needs: [bad]}
 """
-
-
-def expect(condition, *what):
-    if not condition:
-        raise AssertionError(" ".join(str(each) for each in what))
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Pages:
@@ -203,28 +191,10 @@ def main(program):
         first = run("project/pipeline.yaml", code=0)
         second = run("project/pipeline.yaml", code=0)
         failed = run("project/failing.yaml", code=1)
-        port = free_port()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--host",
-             "127.0.0.1", "--port", str(port), "--workers", "1"],
-            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            env={**environment, "PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
-                 "GIT_PYTHON_REFRESH": "quiet"})
-        try:
-            url = f"http://127.0.0.1:{port}"
-            for _ in range(600):
-                expect(server.poll() is None, "mlflow ui has ended")
-                try:
-                    urllib.request.urlopen(f"{url}/health", timeout=5)
-                    break
-                except (urllib.error.URLError, OSError):
-                    time.sleep(0.2)
+        with mlflow_server(folder, "mlflow.db", environment) as url:
             client = MlflowClient(url)
             check_client(client, first, second, failed)
             check_pages(Pages(url), first, client)
-        finally:
-            os.killpg(server.pid, 15)
-            server.wait()
     print("MLflow shows pipelines as they are")
 
 

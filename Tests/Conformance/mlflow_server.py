@@ -1,0 +1,42 @@
+"""MLflow's own server, for the checks that look at our runs through it."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+
+def expect(condition, *what):
+    if not condition:
+        raise AssertionError(" ".join(str(each) for each in what))
+
+
+@contextlib.contextmanager
+def mlflow_server(folder, database, environment, *options):
+    """The address of a real `mlflow server` on a SQLite file of the folder, once it answers; it ends with the block."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/{database}", *options,
+         "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        env={**environment, "PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
+             "GIT_PYTHON_REFRESH": "quiet"})
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            expect(server.poll() is None, "mlflow server has ended")
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=5)
+                break
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        yield url
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait()
