@@ -23,7 +23,7 @@ struct PlainCommand {
             words.append(String(word))
         }
         guard let name = words.first, !name.contains("="), !Self.ownWords.contains(name), name.utf8.first != 0x25,
-            let executable = Self.find(name, environment["PATH"], workingDirectory), isProgram(executable),
+            let executable = Self.find(name, environment["PATH"], workingDirectory), isNativeProgram(executable),
             let environment = Self.handedOn(environment, name, executable, workingDirectory)
         else { return nil }
         self.executable = executable
@@ -86,13 +86,4 @@ struct PlainCommand {
         "mapfile", "popd", "printf", "pushd", "pwd", "read", "readarray", "readonly", "return", "set", "shift", "shopt",
         "source", "suspend", "test", "times", "trap", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait",
     ]
-}
-
-/// Whether the file is a program by itself: what a script's first line names is for bash to complain about.
-private func isProgram(_ path: FilePath) -> Bool {
-    guard let file = try? FileDescriptor.open(path, .readOnly) else { return false }
-    defer { try? file.close() }
-    var start: [UInt8] = [0, 0, 0, 0]
-    let count = unsafe start.withUnsafeMutableBytes { unsafe try? file.read(into: $0) }
-    return count == 4 && start == [0x7F] + Array("ELF".utf8)
 }

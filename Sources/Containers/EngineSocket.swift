@@ -212,7 +212,8 @@ extension ContainerClient {
     static func localSocket(
         _ flavour: Flavour, _ executable: FilePath, _ environment: [String: String]
     ) -> EngineSocket? {
-        guard flavour == .docker, isProgram(executable) else { return nil }
+        // A script of that name may lead to any engine.
+        guard flavour == .docker, isNativeProgram(executable) else { return nil }
         let version = environment["DOCKER_API_VERSION"] ?? ""
         guard version.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }) else { return nil }
         let configuration = clientConfiguration(environment)
@@ -227,15 +228,6 @@ extension ContainerClient {
             path = "/var/run/docker.sock"
         }
         return EngineSocket(FilePath(path), version: version.isEmpty ? "" : "/v\(version)")
-    }
-
-    /// Whether it is the client itself: a script of that name may lead to any engine.
-    private static func isProgram(_ executable: FilePath) -> Bool {
-        guard let file = try? FileDescriptor.open(executable, .readOnly, options: .closeOnExec) else { return false }
-        defer { try? file.close() }
-        var magic: [UInt8] = [0, 0, 0, 0]
-        let count = unsafe magic.withUnsafeMutableBytes { unsafe (try? file.read(into: $0)) ?? 0 }
-        return count == 4 && magic == [0x7F, 0x45, 0x4C, 0x46]
     }
 
     /// What `docker` reads from its own file; nil when there is none.

@@ -6,20 +6,12 @@ extension DigestCache {
     ///
     /// Only of a program by itself: a script such as pyenv's may start another one tomorrow. Links are to be followed by the caller.
     package func version(of program: FilePath, asking ask: () async -> String?) async -> String? {
-        guard let file = versionsFile, isBinary(program), let digest = try? digest(ofFile: program)
+        guard let file = versionsFile, isNativeProgram(program), let digest = try? digest(ofFile: program)
         else { return await ask() }
         if let known = ProgramVersions.read(file)[digest.hex] { return known + "\n" }
         guard let answer = await ask() else { return nil }
         ProgramVersions.add(answer, of: digest, to: file)
         return answer
-    }
-
-    private func isBinary(_ path: FilePath) -> Bool {
-        guard let file = try? FileDescriptor.open(path, .readOnly) else { return false }
-        defer { try? file.close() }
-        var start: [UInt8] = [0, 0, 0, 0]
-        let count = unsafe start.withUnsafeMutableBytes { unsafe try? file.read(into: $0) }
-        return count == 4 && start == [0x7F] + Array("ELF".utf8)
     }
 }
 
