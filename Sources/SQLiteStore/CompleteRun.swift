@@ -46,7 +46,12 @@ extension Connection {
             SELECT page.key, m.key, m.value, m.timestamp, m.step, m.is_nan
             FROM json_each(?) page CROSS JOIN latest_metrics m ON m.run_uuid = page.value
             """, [ids]
-        ) { data[Int($0.integer(0))].metrics.append(Metric(latest: $0)) }
+        ) { row in
+            let run = Int(row.integer(0))
+            let place = data[run].metrics.count
+            let likely = run > 0 && data[run - 1].metrics.count > place ? data[run - 1].metrics[place].key : nil
+            data[run].metrics.append(Metric(latest: row, key: row.text(1, likely: likely)))
+        }
         try forEach(
             "SELECT page.key, p.key, p.value FROM json_each(?) page CROSS JOIN params p ON p.run_uuid = page.value",
             [ids]
@@ -88,8 +93,9 @@ extension Connection {
 
 extension Metric {
     /// From a row of anything, key, value, timestamp, step and the flag for NaN.
-    fileprivate init(latest row: Row) {
+    fileprivate init(latest row: Row, key: String? = nil) {
         self.init(
-            row.text(1), row.integer(5) == 0 ? row.real(2) : .nan, timestamp: row.integer(3), step: row.integer(4))
+            key ?? row.text(1), row.integer(5) == 0 ? row.real(2) : .nan, timestamp: row.integer(3),
+            step: row.integer(4))
     }
 }

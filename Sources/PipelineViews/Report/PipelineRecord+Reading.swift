@@ -6,6 +6,11 @@ package import Tracking
 extension PipelineRecord {
     static let definitionPath = "pipeline/pipeline.yaml"
     private static let definitionLimit = 16 << 20
+    /// What a report says of attempts beside their facts; of many thousands the other tags would fill the memory.
+    private static let shownTags: Set<String> = [
+        NodeTag.pipeline, NodeTag.cachedFrom, NodeTag.cacheReason, NodeTag.pruned, NodeTag.superseded, NodeTag.group,
+        NodeTag.bestRun, WellKnownTag.failureReason,
+    ]
 
     /// Reads what the store and the artifacts say of a pipeline's run, also of one that is running or whose runner is gone.
     ///
@@ -34,7 +39,7 @@ extension PipelineRecord {
         }
         let source = try? await artifacts.read(Self.definitionPath, of: run.info, limit: Self.definitionLimit)
         let plan = source.flatMap { Self.plan(of: run, source: $0) }
-        let journal = try await Journal(of: run.info, in: store)
+        let journal = try await Journal(of: run.info, in: store, tags: Self.shownTags)
         var experimentName = run.info.experimentID
         if let experiment = try? await store.experiment(id: run.info.experimentID) { experimentName = experiment.name }
         var plans: [String: Plan] = [:]
@@ -76,7 +81,7 @@ extension PipelineRecord {
                 else { continue }
                 let source = try? await artifacts.read(definitionPath, of: run.info, limit: definitionLimit)
                 let plan = source.flatMap { Self.plan(of: run, source: $0) }
-                let inner = Self.steps(of: run, plan, try await Journal(of: run.info, in: store))
+                let inner = Self.steps(of: run, plan, try await Journal(of: run.info, in: store, tags: shownTags))
                 let way = path.isEmpty ? node.id : nestedName(path, node.id)
                 if plans[stepPath(way)] == nil { plans[stepPath(way)] = plan }
                 let steps = try await withNested(

@@ -12,11 +12,13 @@ package struct Journal: Sendable {
     package init() {}
 
     /// Reads the runs below a pipeline's run, and those below the groups of its fan-outs.
-    package init(of run: RunInfo, in store: any TrackingStore) async throws {
+    ///
+    /// - Parameter wanted: the tags of attempts that are of interest; nil for all, but for long ones that only lookups of reusable runs need.
+    package init(of run: RunInfo, in store: any TrackingStore, tags wanted: Set<String>? = nil) async throws {
         var parents = [run.runID]
         while let parent = parents.popLast() {
             for try await page in children(of: parent, experimentID: run.experimentID, in: store) {
-                for child in page { take(child, &parents) }
+                for child in page { take(child, tags: wanted, &parents) }
             }
         }
         for id in nodes.keys {
@@ -25,13 +27,14 @@ package struct Journal: Sendable {
     }
 
     /// - Parameter parents: runs below which there is more to be read.
-    private mutating func take(_ child: Run, _ parents: inout [String]) {
+    private mutating func take(_ child: Run, tags wanted: Set<String>?, _ parents: inout [String]) {
         guard let id = child.data.tag(NodeTag.node) else { return }
         guard child.data.tag(NodeTag.group) != nil else {
-            var child = child
-            // Long, and of use only to whoever looks for reusable runs.
-            child.data.tags.removeAll { $0.key == NodeTag.cacheFields }
-            nodes[id, default: JournalNode()].attempts.append(JournalAttempt(child))
+            var attempt = JournalAttempt(child)
+            attempt.run.data.tags = child.data.tags.filter { tag in
+                wanted?.contains(tag.key) ?? (tag.key != NodeTag.cacheFields)
+            }
+            nodes[id, default: JournalNode()].attempts.append(attempt)
             return
         }
         parents.append(child.info.runID)
