@@ -166,13 +166,18 @@ import Tracking
         try program.write(
             "pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml, matrix: {n: [1, 2]}}\n")
         #expect(try await program.run("run", "pipeline.yaml").exitCode != 0, "the pipeline has no param 'n'")
-        try program.write("inner.yaml", "params: {n: 0}\nsteps:\n  clean: {command: \"true\"}\n")
+        try program.write(
+            "inner.yaml",
+            "params: {n: 0}\nsteps:\n  clean: {command: \"true\"}\n  extra: {command: \"true\", when: params.n > 1}\n")
         #expect(try await program.run("run", "pipeline.yaml").exitCode == 0)
         let id = try await program.recordedRuns().outermost().info.runID
         let report = try await program.run("report", id, "-o", "report.html")
         #expect(report.exitCode == 0, "\(report.messages)")
         let page = try program.read("report.html")
         #expect(page.contains("prepare[n=2]/clean"))
+        // One step of the first has no run, and the page says why.
+        let row = try #require(page.firstRange(of: "prepare[n=1]/extra").map { page[$0.upperBound...].prefix(300) })
+        #expect(row.contains("skipped"), "\(row)")
         // Their graph is in a frame, of which the state is that of all cells.
         #expect(page.contains("<title>prepare/clean</title><rect class=\"box command\""))
         #expect(page.contains("<title>prepare</title><rect class=\"box pipeline frame\""))

@@ -10,6 +10,8 @@ extension PipelineRecord {
     private static let shownTags: Set<String> = [
         NodeTag.pipeline, NodeTag.cachedFrom, NodeTag.cacheReason, NodeTag.pruned, NodeTag.superseded, NodeTag.group,
         NodeTag.bestRun, WellKnownTag.failureReason,
+        // Of nested pipelines: their steps that have no run.
+        NodeTag.skipped, NodeTag.blocked,
     ]
 
     /// Reads what the store and the artifacts say of a pipeline's run, also of one that is running or whose runner is gone.
