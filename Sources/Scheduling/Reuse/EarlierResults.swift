@@ -24,7 +24,8 @@ struct EarlierResults: Sendable {
         for index in plan.order where !plan.steps[index].isIncluded {
             let step = plan.steps[index]
             for journal in journals {
-                guard let outcome = await StepOutcome(reusing: step, of: plan, in: journal, store) else { continue }
+                guard let outcome = await StepOutcome(reusing: step, of: plan, in: journal, after: outcomes, store)
+                else { continue }
                 outcomes[step.name] = outcome
                 break
             }
@@ -55,15 +56,19 @@ extension Plan {
 
 extension StepOutcome {
     /// The results of a step in an earlier run; nil unless it succeeded as a whole.
-    init?(reusing step: PlannedStep, of plan: Plan, in journal: Journal, _ store: any TrackingStore) async {
-        let members = Array(plan.nodes(of: step))
+    ///
+    /// - Parameter outcomes: of the steps that it needs, as far as they are known.
+    init?(
+        reusing step: PlannedStep, of plan: Plan, in journal: Journal, after outcomes: [String: StepOutcome],
+        _ store: any TrackingStore
+    ) async {
+        let (ids, members) = journal.members(of: step, in: plan, after: outcomes)
         if step.fanOut == .none {
             guard journal.nodes[step.name]?.success != nil else { return nil }
-            self.init(of: step, [step.name], members, in: journal)
+            self.init(of: step, ids, members, in: journal)
         } else {
             // Some of its cells may have failed, if the pipeline allowed that.
             guard journal.groups[step.name]?.info.status == .finished else { return nil }
-            let ids = members.isEmpty ? journal.cells(of: step.name) : members.map(\.id)
             guard ids.allSatisfy({ journal.nodes[$0] != nil }) else { return nil }
             self.init(of: step, ids, members, in: journal)
         }
@@ -103,10 +108,17 @@ func foundRuns(_ ids: String, in store: any TrackingStore) async -> [Run] {
 }
 
 extension Journal {
-    /// The cells of a step in the order in which they were begun.
-    func cells(of step: String) -> [String] {
-        nodes.filter { $0.key.hasPrefix(step + "[") }
-            .map { ($0.value.attempts.first?.run.info.startTime ?? 0, $0.key) }
-            .sorted(by: <).map(\.1)
+    /// The nodes of a step in the order of the plan, which is that of `all`; of cells that are no longer what the plan makes, in the order in
+    /// which they were begun, without their place in the plan.
+    func members(
+        of step: PlannedStep, in plan: Plan, after outcomes: [String: StepOutcome]
+    ) -> (ids: [String], nodes: [PlanNode]) {
+        var planned = Array(plan.nodes(of: step))
+        if step.fanOut.isDynamic { planned = (try? plan.expand(step, in: OutcomeScope(steps: outcomes))) ?? [] }
+        let begun = nodes.filter { $0.key.hasPrefix(step.name + "[") }
+        let ids = planned.map(\.id)
+        guard step.fanOut.isDynamic, !Set(begun.keys).isSubset(of: ids) else { return (ids, planned) }
+        let inOrder = begun.map { ($0.value.attempts.first?.run.info.startTime ?? 0, $0.key) }.sorted(by: <)
+        return (inOrder.map(\.1), [])
     }
 }

@@ -75,9 +75,8 @@ extension PipelineRun {
     /// The attempt as it was started, from what the journal says of the steps it needs.
     private func attempt(again last: JournalAttempt, of id: String) async throws -> StepAttempt {
         var known: [String: StepOutcome] = [:]
-        for step in plan.steps {
-            let members = Array(plan.nodes(of: step))
-            let ids = members.isEmpty ? journal.cells(of: step.name) : members.map(\.id)
+        for step in plan.order.map({ plan.steps[$0] }) {
+            let (ids, members) = journal.members(of: step, in: plan, after: known)
             var outcome = StepOutcome(of: step, ids, members, in: journal)
             await outcome.choose(step.step.select, in: journal, services.store)
             known[step.name] = outcome
