@@ -135,9 +135,14 @@ package final class JobFollower: Sendable {
         switch JobVerdict(view) {
         case .ended(let end):
             let pod = view.deletedPods.first ?? view.pods.first
-            if let pod, pod.hasOthersRunning, !isStopping, view.pods.contains(pod) {
-                job.note("the command has ended, but other containers of its pod have not; they are ended now")
-                await job.remove(grace: .seconds(10))
+            if let pod, !isStopping {
+                if pod.hasOthersRunning, view.pods.contains(pod) {
+                    job.note("the command has ended, but other containers of its pod have not; they are ended now")
+                    await job.remove(grace: .seconds(10))
+                } else if view.isRunAgain(beside: pod) {
+                    // Somebody deleted its pod, and it ended well all the same: the cluster puts another one in its place.
+                    await job.remove(grace: .seconds(10))
+                }
             }
             return isStopping && !isRemoved ? nil : end
         case .pending(let reason):
@@ -257,6 +262,14 @@ package final class JobFollower: Sendable {
             settings: settings,
             end: { self.state.withLock { $0.endedContainers[key] } }, output: output)
         return await log.passOn()
+    }
+}
+
+extension JobView {
+    /// Whether the command, which has ended in this pod, runs or is about to run in another one.
+    func isRunAgain(beside pod: PodState) -> Bool {
+        let isTakenAway = pod.isBeingDeleted || deletedPods.contains(pod)
+        return !isAbsent && (isTakenAway || pods.contains { $0.name != pod.name && !$0.isOver })
     }
 }
 

@@ -233,6 +233,22 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         #expect(cluster.requests.contains { $0.hasPrefix("delete") && $0.hasSuffix("/jobs/j") })
     }
 
+    @Test func `a command that ended well though its pod was deleted is not run again in another one`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(running))
+        async let end = follower().follow()
+        await until { cluster.requests.contains { $0.hasPrefix("watch") } }
+        cluster.setPod(
+            "j-1",
+            pod(terminated(0), phase: "Succeeded", metadata: #","deletionTimestamp":"2026-11-21T12:00:00Z""#))
+        guard case .ended(let process) = await end else {
+            Issue.record("a success is one all the same")
+            return
+        }
+        #expect(process.isSuccess)
+        #expect(cluster.requests.contains { $0.hasPrefix("delete") && $0.contains("/jobs/j") }, "\(cluster.requests)")
+    }
+
     @Test func `a job that cannot start says why, and is given up after its time`() async {
         cluster.setJob("j", job())
         cluster.setPod(
