@@ -74,7 +74,7 @@ package struct RunOutcome: Sendable, Hashable {
 extension ProcessEnd {
     /// `1.234` seconds, `12345678` bytes: plain numbers, so that they can be compared and read by anything.
     fileprivate var tags: [Tag] {
-        var tags = [Tag("swiftflow.wall_seconds", wallTime.secondsText)]
+        var tags = [Tag(WellKnownTag.wallSeconds, wallTime.secondsText)]
         if let usage {
             tags.append(Tag("swiftflow.cpu_seconds", usage.processorTime.secondsText))
             tags.append(Tag("swiftflow.peak_memory_bytes", "\(usage.peakMemory)"))

@@ -29,6 +29,8 @@ package enum WellKnownTag {
     package static let failureReason = "swiftflow.failure"
     /// Ours, beside it: the same in one word that a search can compare.
     package static let failureKind = "swiftflow.reason"
+    /// Ours: how long the command took, in seconds.
+    package static let wallSeconds = "swiftflow.wall_seconds"
     /// Ours: what finds a submitted job again after its runner died.
     package static let jobHandle = "swiftflow.handle"
 

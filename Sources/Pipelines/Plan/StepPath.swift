@@ -11,19 +11,11 @@ package struct StepPath: Sendable, Hashable {
 
     package init(_ name: String) {
         // Values of cells may be paths themselves.
-        var depth = 0
-        var end = name.endIndex
-        for index in name.indices {
-            if name[index] == "[" { depth += 1 }
-            if name[index] == "]" { depth = max(0, depth - 1) }
-            guard name[index] == "/", depth == 0 else { continue }
-            end = index
-            break
-        }
-        let head = name[..<end]
+        let end = name[...].firstIndexOutsideCells(of: "/")
+        let head = name[..<(end ?? name.endIndex)]
         step = String(head.prefix { $0 != "[" })
         cell = String(head.dropFirst(step.count))
-        rest = end == name.endIndex ? nil : String(name[name.index(after: end)...])
+        rest = end.map { String(name[name.index(after: $0)...]) }
     }
 
     /// Whether a node of the pipeline is the one that is meant, or a cell of it.
@@ -34,19 +26,24 @@ package struct StepPath: Sendable, Hashable {
     /// The names of a list with commas between them, where cells may have some of their own.
     package static func names(inList text: String) -> [String] {
         var names: [String] = []
-        var name = ""
-        var depth = 0
-        for character in text {
-            if character == "[" { depth += 1 }
-            if character == "]" { depth = max(0, depth - 1) }
-            if character == ",", depth == 0 {
-                names.append(name)
-                name = ""
-            } else {
-                name.append(character)
-            }
+        var rest = text[...]
+        while let comma = rest.firstIndexOutsideCells(of: ",") {
+            names.append(String(rest[..<comma]))
+            rest = rest[rest.index(after: comma)...]
         }
-        return (names + [name]).filter { !$0.isEmpty }
+        return (names + [String(rest)]).filter { !$0.isEmpty }
+    }
+}
+
+extension Substring {
+    /// Where the character is that stands in no `[…]`.
+    fileprivate func firstIndexOutsideCells(of wanted: Character) -> Index? {
+        var depth = 0
+        return indices.first { index in
+            if self[index] == "[" { depth += 1 }
+            if self[index] == "]" { depth = Swift.max(0, depth - 1) }
+            return depth == 0 && self[index] == wanted
+        }
     }
 }
 

@@ -82,3 +82,19 @@ package struct PreparedNesting: Sendable {
 
 /// Prepares a nested pipeline and records its run; what it throws is why the step fails.
 package typealias Nesting = @Sendable (NestedStep) async throws -> PipelineRun
+
+extension PipelineOptions {
+    /// The secrets that a step sees: those of the steps around its pipeline, and its own.
+    func secrets(of step: ResolvedStep) -> [String: String] {
+        var secrets = enclosing?.secrets ?? [:]
+        for name in step.secrets { secrets[name] = self.secrets[name] }
+        return secrets
+    }
+
+    /// The variables that the steps of a pipeline see which is this step.
+    func variables(of step: ResolvedStep) -> [String: String] {
+        var variables = enclosing?.variables ?? [:]
+        for variable in step.environment { variables[variable.name] = variable.value }
+        return variables
+    }
+}

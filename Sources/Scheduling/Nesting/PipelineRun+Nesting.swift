@@ -44,15 +44,14 @@ extension PipelineRun {
         let reserved = records[node].reserved
         var limits = machine.pool.sharedLimits
         for (name, amount) in reserved { limits[name] = amount }
-        var variables = options.enclosing?.variables ?? [:]
-        for variable in attempt.resolved.environment { variables[variable.name] = variable.value }
         return EnclosingStep(
             path: options.enclosing.map { nestedName($0.path, attempt.node) } ?? attempt.node,
             tags: attempt.tags.filter { ![NodeTag.epoch, NodeTag.launch].contains($0.key) }
                 + [Tag(NodeTag.attemptEpoch, String(epoch))],
             parentRunID: attempt.parentRunID, outerRuns: (options.enclosing?.outerRuns ?? []) + [info.runID],
             experimentID: info.experimentID, limits: limits,
-            reserved: Set(reserved.keys), devices: attempt.devices, variables: variables, secrets: attempt.secrets,
+            reserved: Set(reserved.keys), devices: attempt.devices, variables: options.variables(of: attempt.resolved),
+            secrets: attempt.secrets,
             localPaths: attempt.localPaths, metrics: attempt.resolved.metrics,
             lender: HostedResources(pipeline: self, node: node))
     }

@@ -91,7 +91,7 @@ extension StepOutcome {
         found = runs.map { run in
             NodeOutcome(
                 id: run.info.runID, state: run.info.status == .finished ? .succeeded : .failed, run: run.info,
-                duration: run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) },
+                duration: run.data.wallSeconds,
                 outputs: storedOutputs(run.data.tags), data: run.data)
         }
         top = Array(found.indices)

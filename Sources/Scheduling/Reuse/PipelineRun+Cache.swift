@@ -183,7 +183,7 @@ extension PipelineRun {
         // Of many cells it would be much, and mostly nobody asks for it.
         if askedSteps.contains(name) { outcomes[name]?.nodes[place].data = hit.data }
         outcomes[name]?.nodes[place].exitCode = 0
-        outcomes[name]?.nodes[place].duration = hit.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
+        outcomes[name]?.nodes[place].duration = hit.data.wallSeconds
     }
 }
 

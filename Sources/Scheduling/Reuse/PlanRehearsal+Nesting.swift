@@ -6,15 +6,12 @@ extension PlanRehearsal {
     /// Nil for a pipeline that cannot be read before it is fetched.
     func rehearse(_ node: PlanNode, _ resolved: ResolvedStep) async throws -> PlanRehearsal? {
         guard let prepare = services.prepareNested, case .pipeline(let place) = resolved.action else { return nil }
-        var variables = options.enclosing?.variables ?? [:]
-        for variable in resolved.environment { variables[variable.name] = variable.value }
-        var secrets = options.enclosing?.secrets ?? [:]
-        for name in resolved.secrets { secrets[name] = options.secrets[name] }
         let step = plan.steps[node.step]
         let enclosing = EnclosingStep(
             path: options.enclosing.map { nestedName($0.path, node.id) } ?? node.id, tags: [], parentRunID: "",
             outerRuns: [], experimentID: experimentID, limits: [:], reserved: [],
-            devices: [], variables: variables, secrets: secrets, localPaths: [:], metrics: resolved.metrics,
+            devices: [], variables: options.variables(of: resolved), secrets: options.secrets(of: resolved),
+            localPaths: [:], metrics: resolved.metrics,
             lender: NothingToLend())
         let prepared = try await prepare(
             NestedStep(

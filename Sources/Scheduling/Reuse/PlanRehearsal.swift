@@ -190,8 +190,7 @@ package struct PlanRehearsal: Sendable {
             node: node.id, step: step, number: 1, resolved: resolved, experimentID: experimentID, parentRunID: "",
             launchName: "", tags: [], readySince: services.clock.now(), outputFile: FilePath("/"))
         attempt.writtenFiles = writtenFiles
-        attempt.secrets = options.enclosing?.secrets ?? [:]
-        for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
+        attempt.secrets = options.secrets(of: resolved)
         attempt.inherited = options.enclosing?.variables ?? [:]
         guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
             return .run(node, reason: "what it depends on cannot be told")

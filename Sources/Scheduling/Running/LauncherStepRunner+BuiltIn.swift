@@ -117,11 +117,7 @@ extension LauncherStepRunner {
         let ended = try await store.updateRun(
             RunUpdate(
                 runID: run.runID, status: .failed, endTime: currentTimeMilliseconds(),
-                tags: [
-                    Tag(NodeTag.state, NodeState.failed.rawValue),
-                    Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
-                    Tag(WellKnownTag.failureKind, failure.reason.rawValue),
-                ], removedTags: [WellKnownTag.runner]))
+                tags: failure.tags, removedTags: [WellKnownTag.runner]))
         return StepResult(run: ended, failure: failure, endTime: ended.endTime)
     }
 }

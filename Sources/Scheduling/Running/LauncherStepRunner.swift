@@ -86,11 +86,7 @@ package final class LauncherStepRunner: StepRunner {
             result.run = try await services.store().updateRun(
                 RunUpdate(
                     runID: run.runID, status: .failed, endTime: result.endTime,
-                    tags: [
-                        Tag(NodeTag.state, NodeState.failed.rawValue),
-                        Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
-                        Tag(WellKnownTag.failureKind, failure.reason.rawValue),
-                    ], removedTags: [WellKnownTag.runner]))
+                    tags: failure.tags, removedTags: [WellKnownTag.runner]))
         } catch {
             attempt.report(.warning("its failure could not be recorded: \(messages(of: error))"))
         }

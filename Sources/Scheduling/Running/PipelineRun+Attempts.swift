@@ -99,8 +99,7 @@ extension PipelineRun {
             devices: devices, previousRunID: record.previousRunID, readySince: state.readySince,
             places: places(of: node, attempt: number), outputFile: workFolder.appending("\(name).output"))
         attempt.pipelineRunID = options.enclosing?.outerRuns.first ?? info.runID
-        attempt.secrets = options.enclosing?.secrets ?? [:]
-        for name in resolved.secrets { attempt.secrets[name] = options.secrets[name] }
+        attempt.secrets = options.secrets(of: resolved)
         attempt.localPaths = localPaths(of: resolved.params)
         attempt.inherited = options.enclosing?.variables ?? [:]
         attempt.writtenFiles = writtenFiles

@@ -127,7 +127,7 @@ extension StepOutcome {
             }
             return NodeOutcome(
                 id: id, state: .cached, run: run.info, exitCode: 0,
-                duration: run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) },
+                duration: run.data.wallSeconds,
                 outputs: storedOutputs(run.data.tags), outputRunID: run.data.tag(NodeTag.cachedFrom), data: run.data,
                 cell: cell)
         }

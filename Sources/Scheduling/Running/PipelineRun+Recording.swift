@@ -167,14 +167,12 @@ extension PipelineRun {
         let record = records[node]
         let step = plan.steps[machine.nodes[node].step]
         let number = record.earlierAttempts + machine.nodes[node].attempt + 1
-        let tags = [
-            Tag(WellKnownTag.parentRunID, outcomes[step.name]?.group?.runID ?? info.runID),
-            Tag(WellKnownTag.user, userName(in: options.environment)), Tag(NodeTag.node, record.plan.id),
-            Tag(NodeTag.attempt, String(number)), Tag(NodeTag.epoch, String(epoch)),
-            Tag(NodeTag.state, NodeState.failed.rawValue),
-            Tag(WellKnownTag.failureReason, String(failure.message.prefix(4000))),
-            Tag(WellKnownTag.failureKind, failure.reason.rawValue),
-        ]
+        let tags =
+            [
+                Tag(WellKnownTag.parentRunID, outcomes[step.name]?.group?.runID ?? info.runID),
+                Tag(WellKnownTag.user, userName(in: options.environment)), Tag(NodeTag.node, record.plan.id),
+                Tag(NodeTag.attempt, String(number)), Tag(NodeTag.epoch, String(epoch)),
+            ] + failure.tags
         let creation = RunCreation(
             experimentID: info.experimentID, name: record.plan.id, userID: userName(in: options.environment),
             startTime: services.clock.now(), tags: tags, end: RunEnd(.failed, at: services.clock.now()))
@@ -234,7 +232,7 @@ extension PipelineRun {
             tags.append(Tag(NodeTag.state, nodeState.rawValue))
             if state == .failed, let failure { tags.append(Tag(WellKnownTag.failureKind, failure.reason.rawValue)) }
             let seconds = Double(max(0, services.clock.now() - info.startTime)) / 1000
-            tags.append(Tag("swiftflow.wall_seconds", "\(seconds)"))
+            tags.append(Tag(WellKnownTag.wallSeconds, "\(seconds)"))
         }
         let status: RunStatus =
             switch state {

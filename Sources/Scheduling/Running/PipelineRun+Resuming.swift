@@ -150,7 +150,7 @@ extension PipelineRun {
         outcomes[name]?.nodes[place].outputs = success.outputs
         if askedSteps.contains(name) { outcomes[name]?.nodes[place].data = run.data }
         outcomes[name]?.nodes[place].exitCode = 0
-        outcomes[name]?.nodes[place].duration = run.data.tag("swiftflow.wall_seconds").flatMap { Double($0) }
+        outcomes[name]?.nodes[place].duration = run.data.wallSeconds
         outcomes[name]?.nodes[place].outputRunID = records[node].cachedFrom
         if let found = run.data.tag(NodeTag.found) { return recallSearch(node, found) }
         if success.isPipeline { return recallPipeline(node, success.outputs) }

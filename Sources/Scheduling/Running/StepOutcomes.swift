@@ -169,6 +169,11 @@ struct OutcomeScope: Scope {
     }
 }
 
+extension RunData {
+    /// How long the command took, as its end was recorded.
+    var wallSeconds: Double? { tag(WellKnownTag.wallSeconds).flatMap { Double($0) } }
+}
+
 extension Cell {
     /// Whether the other one has the same values of the variables that both have.
     func agrees(with cell: Cell?) -> Bool {
