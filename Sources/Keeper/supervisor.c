@@ -192,16 +192,18 @@ static void signal_group(const struct supervision *job, int signal) {
     if (!job->is_reaped) kill(-job->program, signal);
 }
 
-/// Sends TERM, unless that has been done, and arranges for KILL after `grace`, unless that is due earlier.
+/// Sends TERM, unless that has been done or there is no grace, and arranges for KILL after `grace`, unless that is due earlier.
 static void stop(struct supervision *job, int64_t grace) {
     if (grace < 0) grace = 0;
     int64_t moment = now();
     int64_t kill_at = grace > NEVER / 2 ? NEVER : moment + grace;
     if (kill_at < job->kill_at) job->kill_at = kill_at;
     if (job->is_stopping) return;
+    job->is_stopping = true;
+    // Without a grace nothing is asked: a handler could still begin to run before the KILL arrives.
+    if (grace == 0) return;
     signal_group(job, SIGTERM);
     signal_group(job, SIGCONT);
-    job->is_stopping = true;
 }
 
 /// Executes the runner's commands.
@@ -227,7 +229,7 @@ static int64_t proceed(struct supervision *job) {
     int64_t moment = now();
     int living = 0;
     if (job->has_ended) {
-        living = survey(job, job->is_stopping ? SIGTERM : 0);
+        living = survey(job, job->is_stopping && moment < job->kill_at ? SIGTERM : 0);
         if (living == 0) {
             // Only the program's zombie is left, it seems. The kernel's word on it is "no such child".
             siginfo_t info;

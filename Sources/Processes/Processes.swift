@@ -141,7 +141,8 @@ package protocol RunningProcess: Sendable {
 
     /// Ends the tree: TERM to the group, after `grace` KILL to the group and to every remaining descendant.
     ///
-    /// Returns at once; `wait()` tells when the tree is gone. A second call with a shorter grace shortens it (`.zero`: at once).
+    /// Returns at once; `wait()` tells when the tree is gone. Without a grace (`.zero`) there is no TERM. A second call with a shorter grace
+    /// shortens it.
     func stop(grace: Duration) async
 
     /// Sends a signal to the process group.

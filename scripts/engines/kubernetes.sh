@@ -131,7 +131,9 @@ start_docker() {
     while ip -4 addr show | grep -q "10\.213\.$number\."; do number=$((number + 1)); done
     echo "sfk$number" >"$folder/bridge"
     echo "10.213.$number.1" >"$folder/address"
-    ip link add "sfk$number" type bridge
+    # With an address of its own: else it takes the lowest of its ports', which changes as pods come and go, and what other pods send to
+    # the address they remember is lost for as long as they remember it.
+    ip link add "sfk$number" address "$(printf '02:53:46:4b:00:%02x' "$number")" type bridge
     ip addr add "10.213.$number.1/24" dev "sfk$number"
     ip link set "sfk$number" up
     # Without CAP_SYS_RESOURCE nobody may lower an oom score, which the kubelet asks for.
