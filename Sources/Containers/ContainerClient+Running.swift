@@ -58,6 +58,8 @@ extension ContainerClient {
             }
         }
         if let id {
+            // Has told what it was there for; what is left until the end would stay behind if this program is killed.
+            if !inOwnFolder { admission.folder.remove() }
             return CarriedContainer(id: id, process: process, warnings: admission.warnings, admission: admission)
         }
         throw failure(saying: admission.clientLines, kind: .refused, what: "run")
