@@ -20,9 +20,9 @@ package enum EnvironmentChoice: Sendable, Hashable {
     ///   - option: the value of `--env-manager`, if given.
     ///   - inherited: the value of `SWIFTFLOW_ENV_MANAGER`; it counts only without an option, and gives way to the project's
     ///     kind where it does not fit.
-    ///   - hasUV: whether `uv` is on `PATH`.
+    ///   - hasUV: whether `uv` is on `PATH`; asked only where it matters.
     package init(
-        for declaration: Declaration, option: String?, inherited: String? = nil, hasUV: Bool
+        for declaration: Declaration, option: String?, inherited: String? = nil, hasUV: @autoclosure () -> Bool
     ) throws(EnvironmentError) {
         let wish = try option.map { text throws(EnvironmentError) in
             try Self.manager(named: text, from: "--env-manager")
@@ -44,7 +44,7 @@ package enum EnvironmentChoice: Sendable, Hashable {
             if let wish = wish ?? inheritedWish, wish != .conda {
                 self = .manager(wish, notice: nil)
             } else if declaration == .pythonEnv {
-                self = .manager(hasUV ? .uv : .virtualenv, notice: nil)
+                self = .manager(hasUV() ? .uv : .virtualenv, notice: nil)
             } else {
                 self = .manager(
                     .local,

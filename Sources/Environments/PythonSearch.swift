@@ -21,13 +21,15 @@ struct PythonSearch {
     /// The full version of the `python3` on `PATH`: what a project gets that names none.
     ///
     /// Asking an interpreter takes longer than everything else about a ready environment, so answers are remembered for programs
-    /// that do not change (not for scripts such as pyenv's, which choose an interpreter each time).
+    /// that do not change (not for scripts, which may choose an interpreter each time; of pyenv's it can be told which).
     func defaultVersion() async throws -> PythonVersion {
-        guard let python = findExecutable("python3", searchPath: request.variables["PATH"]) else {
+        guard let found = findExecutable("python3", searchPath: request.variables["PATH"]) else {
             throw EnvironmentError(
                 .missingPython, "the project names no python version, and there is no 'python3' on PATH",
                 remedy: "add a line such as 'python: \"3.11\"' to python_env.yaml")
         }
+        let python =
+            programBehindPyenv(found, variables: request.variables, workingDirectory: request.projectRoot) ?? found
         let memory = InterpreterMemory(store: EnvironmentStore(root: request.root))
         if let known = memory.version(of: python) { return known }
         guard let interpreter = try await probe(python) else {

@@ -106,7 +106,10 @@ extension LauncherStepRunner {
     private func localEnvironment() async -> CacheInputs.Environment {
         let (starter, options) = (services.starter, options)
         let version = await codeDigests.interpreterVersion { [digests] in
-            guard let python = findExecutable("python3", searchPath: options.environment["PATH"]) else { return "none" }
+            guard let found = findExecutable("python3", searchPath: options.environment["PATH"]) else { return "none" }
+            let python =
+                programBehindPyenv(
+                    found, variables: options.environment, workingDirectory: options.workingDirectory) ?? found
             return await digests.version(of: resolvedPath(python) ?? python) {
                 let result = try? await starter.runTool(
                     python, ["--version"], environment: options.environment, workingDirectory: options.workingDirectory)
