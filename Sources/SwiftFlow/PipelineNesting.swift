@@ -11,21 +11,11 @@ import Tracking
 extension StandardServices {
     /// Prepares the pipeline that a step is, and records its run or takes up the one that an earlier runner left.
     func nest(_ step: NestedStep, launcher: Launcher, digests: DigestCache) async throws -> PipelineRun {
-        // Nothing has been started in a run whose definition had not been recorded yet.
-        let bare = try await unrecorded(step.known)
-        if let known = step.known, bare == nil {
-            if let resumed = try await resumeNested(known, step, launcher, digests) { return resumed }
-            try await leave(known)
-        }
-        let prepared = try await prepareNested(step, launcher: launcher, digests: digests)
-        if let bare, bare.hasParams(of: prepared.plan) {
-            return try await PipelineRun.resume(
-                bare.info.runID, prepared.plan, options: prepared.options, services: prepared.services,
-                displacing: step.displaced, recordsDefinition: true)
-        }
-        if let bare { try await leave(bare) }
-        return try await PipelineRun.start(
-            prepared.plan, options: prepared.options, services: prepared.services)
+        let artifacts = ResolvedRunArtifacts(
+            resolver: artifacts, digests: DigestCache(at: nil), localFolder: { localFolder(ofArtifactURI: $0) })
+        return try await beginNested(
+            step, by: StandardNesting(services: self, launcher: launcher, digests: digests), artifacts: artifacts,
+            in: try await store.get(), at: currentTimeMilliseconds())
     }
 
     /// Reads and plans the pipeline that a step is, and begins nothing.
@@ -57,34 +47,19 @@ extension StandardServices {
         do { return try nested.file(step.place) != nil } catch { return true }
     }
 
-    private func leave(_ known: Run) async throws {
-        guard !known.info.status.isTerminal else { return }
-        try await endAbandonedPipeline(
-            known, "its step has other params now", in: try await store.get(), at: currentTimeMilliseconds())
-    }
-
-    /// The run, if its runner died before it had recorded what the run is of.
-    private func unrecorded(_ known: Run?) async throws -> Run? {
-        guard let known else { return nil }
-        let artifacts = ResolvedRunArtifacts(
-            resolver: artifacts, digests: DigestCache(at: nil), localFolder: { localFolder(ofArtifactURI: $0) })
-        return try await artifacts.exists(LaunchRecord.path, of: known.info) ? nil : known
-    }
-
-    /// Nil when the step has other params now, so that what was begun is of no use.
-    private func resumeNested(
+    /// The pipeline as it was begun, and whether the step has the same params now.
+    fileprivate func recordedNesting(
         _ known: Run, _ step: NestedStep, _ launcher: Launcher, _ digests: DigestCache
-    ) async throws -> PipelineRun? {
+    ) async throws -> (prepared: PreparedNesting, hasSameParams: Bool) {
         var prepared = try await prepareResume(
             known, environment: step.options.environment, isUpdated: step.options.usesUpdatedFiles,
             secrets: step.options.givenSecrets, launcher: launcher, report: { step.observe(.warning($0)) })
         let recorded = prepared.plan.request.params.map { PlanRequest.GivenValue($0.name, $0.content) }
-        guard recorded == given(step, for: prepared.plan.pipeline) else { return nil }
+        let hasSameParams = recorded == given(step, for: prepared.plan.pipeline)
         place(&prepared, in: step)
         let parts = try await pipelineServices(
             options: prepared.options, launcher: launcher, digests: digests, observe: step.observe)
-        return try await PipelineRun.resume(
-            known.info.runID, prepared.plan, options: prepared.options, services: parts, displacing: step.displaced)
+        return (PreparedNesting(plan: prepared.plan, options: prepared.options, services: parts), hasSameParams)
     }
 
     private func place(_ prepared: inout PreparedPipeline, in step: NestedStep) {
@@ -164,10 +139,17 @@ extension StandardServices {
     }
 }
 
-extension Run {
-    /// Whether it was begun with the params that the plan has.
-    fileprivate func hasParams(of plan: Plan) -> Bool {
-        let planned = plan.params.compactMap { param in param.value.text.map { (param.name, $0) } }
-        return planned.count == data.pipelineParams.count && planned.allSatisfy { data.param($0.0) == $0.1 }
+/// Pipelines as files and projects hold them.
+private struct StandardNesting: NestedPlanning {
+    let services: StandardServices
+    let launcher: Launcher
+    let digests: DigestCache
+
+    func planned(_ step: NestedStep) async throws -> PreparedNesting {
+        try await services.prepareNested(step, launcher: launcher, digests: digests)
+    }
+
+    func recorded(_ known: Run, _ step: NestedStep) async throws -> (prepared: PreparedNesting, hasSameParams: Bool) {
+        try await services.recordedNesting(known, step, launcher, digests)
     }
 }

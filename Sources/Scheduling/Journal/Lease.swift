@@ -14,11 +14,14 @@ package struct Lease: Sendable, Hashable {
     package var owner: ProcessIdentity
     package var epoch: Int
     package var heartbeat: Milliseconds
+    /// In a claim: the steps that its runner was told to do again, and could not say elsewhere yet.
+    package var redo: [String]
 
-    package init(owner: ProcessIdentity, epoch: Int, heartbeat: Milliseconds) {
+    package init(owner: ProcessIdentity, epoch: Int, heartbeat: Milliseconds, redo: [String] = []) {
         self.owner = owner
         self.epoch = epoch
         self.heartbeat = heartbeat
+        self.redo = redo
     }
 
     /// Reads a lease; nil for text that is none.
@@ -27,16 +30,19 @@ package struct Lease: Sendable, Hashable {
         var owner: ProcessIdentity?
         var epoch: Int?
         var heartbeat: Milliseconds?
+        var redo: [String] = []
         for member in object.members {
             switch (member.name, member.value) {
             case ("owner", .string(let text)): owner = ProcessIdentity(text)
             case ("epoch", .integer(let number)): epoch = Int(number)
             case ("heartbeat", .integer(let time)): heartbeat = time
+            case ("redo", .array(let names)):
+                redo = names.compactMap { if case .string(let name) = $0 { name } else { nil } }
             default: break
             }
         }
         guard let owner, let epoch, let heartbeat else { return nil }
-        self.init(owner: owner, epoch: epoch, heartbeat: heartbeat)
+        self.init(owner: owner, epoch: epoch, heartbeat: heartbeat, redo: redo)
     }
 
     package var text: String {
@@ -48,6 +54,10 @@ package struct Lease: Sendable, Hashable {
             writer.integer(Int64(epoch))
             writer.name("heartbeat")
             writer.integer(heartbeat)
+            if !redo.isEmpty {
+                writer.name("redo")
+                writer.array(redo) { $0.string($1) }
+            }
         }
         return String(decoding: writer.bytes, as: UTF8.self)
     }

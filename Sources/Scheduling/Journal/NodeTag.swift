@@ -45,7 +45,7 @@ package enum NodeTag {
     package static let cachedFrom = "swiftflow.cached_from"
     /// On the run of an attempt that had succeeded, and is done again because somebody wanted it.
     package static let superseded = "swiftflow.superseded"
-    /// On the run of a nested pipeline that is to be gone on with: its steps that are to be done again then, one on each line.
+    /// On the run of a pipeline that is to be gone on with: its steps that are to be done again then, one on each line.
     package static let redo = "swiftflow.redo"
     package static let pruned = "swiftflow.pruned"
     /// The artifact that a param was bound to.

@@ -75,6 +75,12 @@ struct HostedResources: ResourceLender {
     }
 }
 
+/// For a pipeline in which nothing is started any more.
+struct NoResources: ResourceLender {
+    func borrow(_ amounts: [String: Double]) async throws -> ResourceLoan? { nil }
+    func giveBack(_ loan: ResourceLoan) async {}
+}
+
 extension EnclosingStep {
     /// The part of what a step asks for that has to be borrowed.
     func borrowed(_ amounts: [String: Double]) -> [String: Double] {

@@ -10,19 +10,9 @@ extension PipelineRun {
     func runNested(
         _ place: String, _ attempt: StepAttempt, node: Int, known: Run?, control: StepControl
     ) async -> StepResult {
-        guard let nest = services.nest else {
-            return StepResult(run: nil, failure: NodeFailure(.launch, "pipelines within pipelines cannot be run here"))
-        }
-        let observe = services.observe
         let nested: PipelineRun
         do {
-            nested = try await nest(
-                NestedStep(
-                    place: place, version: attempt.resolved.version, params: attempt.resolved.params,
-                    node: attempt.node,
-                    options: options, enclosing: enclosing(attempt, node: node), known: known, displaced: displaced,
-                    isForced: attempt.step.isForced || options.forcedSteps.contains(attempt.step.name),
-                    observe: { [id = attempt.node] in observe(.nested(id, $0)) }))
+            nested = try await nest(place, attempt, node: node, known: known)
         } catch {
             let failure = NodeFailure(.launch, messages(of: error))
             // What may still be run by somebody is not begun beside it; one that contains itself will do so the next time.
@@ -40,8 +30,24 @@ extension PipelineRun {
         return await carry(nested, control: control, attempt)
     }
 
-    private func enclosing(_ attempt: StepAttempt, node: Int) -> EnclosingStep {
-        let reserved = records[node].reserved
+    /// Records the run of the pipeline that an attempt is, or takes up a `known` one.
+    ///
+    /// - Parameter node: nil where nothing will be started in it.
+    func nest(_ place: String, _ attempt: StepAttempt, node: Int?, known: Run?) async throws -> PipelineRun {
+        guard let nest = services.nest else {
+            throw InvalidInput("pipelines within pipelines cannot be run here")
+        }
+        let observe = services.observe
+        return try await nest(
+            NestedStep(
+                place: place, version: attempt.resolved.version, params: attempt.resolved.params, node: attempt.node,
+                options: options, enclosing: enclosing(attempt, node: node), known: known, displaced: displaced,
+                isForced: attempt.step.isForced || options.forcedSteps.contains(attempt.step.name),
+                observe: { [id = attempt.node] in observe(.nested(id, $0)) }))
+    }
+
+    private func enclosing(_ attempt: StepAttempt, node: Int?) -> EnclosingStep {
+        let reserved = node.map { records[$0].reserved } ?? [:]
         var limits = machine.pool.sharedLimits
         for (name, amount) in reserved { limits[name] = amount }
         return EnclosingStep(
@@ -53,7 +59,7 @@ extension PipelineRun {
             reserved: Set(reserved.keys), devices: attempt.devices, variables: options.variables(of: attempt.resolved),
             secrets: attempt.secrets,
             localPaths: attempt.localPaths, metrics: attempt.resolved.metrics,
-            lender: HostedResources(pipeline: self, node: node))
+            lender: node.map { HostedResources(pipeline: self, node: $0) } ?? NoResources())
     }
 
     private func carry(_ nested: PipelineRun, control: StepControl, _ attempt: StepAttempt) async -> StepResult {

@@ -23,7 +23,10 @@ extension PipelineRun {
         attempt.startTime = adopted?.info.startTime
         pending.begin()
         let amounts = records[node].amounts
+        let unwanted = records[node].unwanted
+        records[node].unwanted = nil
         let task = Task { [attempt] in
+            if let unwanted { await self.windUp(unwanted, of: attempt.node, "it is done again from its beginning") }
             let result =
                 if case .pipeline(let place) = resolved.action {
                     await self.runNested(place, attempt, node: node, known: adopted, control: control)
@@ -111,7 +114,7 @@ extension PipelineRun {
     }
 
     /// Where the artifacts that are bound to params lie, if that is on this machine.
-    private func localPaths(of params: [NamedValue]) -> [String: FilePath] {
+    func localPaths(of params: [NamedValue]) -> [String: FilePath] {
         var paths: [String: FilePath] = [:]
         var open = params.map(\.value)
         while let value = open.popLast() {

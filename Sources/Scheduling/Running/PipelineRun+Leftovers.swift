@@ -23,18 +23,33 @@ extension PipelineRun {
             await record("the end of '\(group.info.runName)'") { try await store.updateRun(update) }
         }
         for (id, node) in journal.nodes {
-            guard let last = node.attempts.last, !last.run.info.status.isTerminal, !last.isPipeline,
+            guard let last = node.attempts.last, !last.run.info.status.isTerminal,
                 !takenOver.contains(last.run.info.runID)
             else { continue }
-            if last.isPipeline { await end(last.run) } else { await stop(last, of: id) }
+            if last.isPipeline {
+                await windUp(last, of: id, "the pipeline around it ended")
+            } else {
+                await stop(last, of: id)
+            }
         }
     }
 
-    /// Ends the run of a nested pipeline that nobody went on with; its processes died with the runner.
-    private func end(_ nested: Run) async {
-        await record("the end of '\(nested.info.runName)'") { [services] in
-            try await endAbandonedPipeline(
-                nested, "the pipeline around it ended", in: services.store, at: services.clock.now())
+    /// Ends the run of a nested pipeline that nobody goes on with, and what of it may have outlived its runner.
+    func windUp(_ last: JournalAttempt, of id: String, _ reason: String) async {
+        takenOver.insert(last.run.info.runID)
+        do {
+            let attempt = try await attempt(again: last, of: id)
+            guard case .pipeline(let place) = attempt.resolved.action else {
+                throw InvalidInput("it is no pipeline now")
+            }
+            // Whoever takes it up finds its jobs; having been cancelled before, it starts nothing.
+            let nested = try await nest(place, attempt, node: nil, known: last.run)
+            await nested.cancel(reason: reason)
+            _ = try await nested.run()
+        } catch {
+            await record("the end of '\(id)'") { [services] in
+                try await endAbandonedPipeline(last.run, reason, in: services.store, at: services.clock.now())
+            }
         }
     }
 
@@ -80,6 +95,9 @@ extension PipelineRun {
             var outcome = StepOutcome(of: step, ids, members, in: journal)
             await outcome.choose(step.step.select, in: journal, services.store)
             known[step.name] = outcome
+            for run in outcome.nodes.compactMap(\.run) where artifactFolders[run.runID] == nil {
+                artifactFolders[run.runID] = services.artifacts.folder(of: run)
+            }
         }
         let name = String(id.prefix { $0 != "[" })
         guard let step = plan.step(named: name) else { throw InvalidInput("the pipeline has no step '\(name)'") }
@@ -103,6 +121,7 @@ extension PipelineRun {
             tags: [Tag(NodeTag.epoch, String(epoch))], readySince: last.run.info.startTime, places: scope.places,
             outputFile: workFolder.appending("\(launch).output"))
         attempt.startTime = last.run.info.startTime
+        attempt.localPaths = localPaths(of: attempt.resolved.params)
         for name in attempt.resolved.secrets { attempt.secrets[name] = options.secrets[name] }
         return attempt
     }

@@ -23,10 +23,9 @@ extension PipelineRun {
         services.runner.prepare(for: plan)
         let reused = try await EarlierResults(
             of: plan, experimentID: try await store.run(id: runID).info.experimentID, in: store, but: runID)
-        let (lease, before, redo) = try await claimNextEpoch(
-            of: runID, displacing: displaced, mayHaveSucceeded: !steps.isEmpty, services)
+        let (lease, before, redo) = try await claimNextEpoch(of: runID, redoing: steps, displacing: displaced, services)
         let epoch = lease.epoch
-        let steps = steps + wishes(redo, plan, services)
+        let steps = wanted(steps, andBefore: redo, plan, services, isNested: options.enclosing != nil)
         var options = options
         options.forcedSteps.formUnion(steps)
         let enclosingTags = (options.enclosing?.tags ?? []).filter { $0.key.hasPrefix("swiftflow.") }
@@ -34,7 +33,7 @@ extension PipelineRun {
             RunUpdate(
                 runID: runID, status: .running,
                 tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)] + enclosingTags
-                    + turnTags(plan),
+                    + turnTags(plan) + (steps.isEmpty ? [] : [Tag(NodeTag.redo, redoText(steps))]),
                 removedTags: [NodeTag.cancel, WellKnownTag.failureReason, WellKnownTag.failureKind]))
         if recordsDefinition { try await recordDefinition(plan, options, of: info, services) }
         var journal = try await Journal(of: info, in: store)
@@ -42,50 +41,66 @@ extension PipelineRun {
         if !steps.isEmpty {
             try await supersede(steps, of: plan, &journal, epoch: epoch, in: store, at: services.clock.now())
         }
-        if redo != nil { try await store.deleteTag(NodeTag.redo, runID: runID) }
+        // From here on the marks tell it.
+        if !(steps.isEmpty && redo.isEmpty) { try await store.deleteTag(NodeTag.redo, runID: runID) }
         return PipelineRun(
             plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
             workFolder: try makeWorkFolder(of: info, services), reused: reused, displaced: before)
     }
 
-    /// What the runner of the pipeline around this one wants to be done again.
-    private static func wishes(_ redo: String?, _ plan: Plan, _ services: PipelineServices) -> [String] {
-        (redo ?? "").split(separator: "\n").map(String.init).filter { name in
+    /// The steps to be done again: those named now, and those that the runner of the pipeline around this one wants or that an earlier
+    /// runner was told and did not come to.
+    private static func wanted(
+        _ steps: [String], andBefore redo: [String], _ plan: Plan, _ services: PipelineServices, isNested: Bool
+    ) -> [String] {
+        let known = redo.filter { name in
+            guard !steps.contains(name) else { return false }
             guard var problem = plan.problem(ofStep: name, option: "--from") else { return true }
             // Its file may be another one now; that is no reason never to go on.
             problem.severity = .warning
             services.observe(.warning(problem))
             return false
         }
+        if !known.isEmpty, !isNested {
+            let names = known.map { "'\($0)'" }.joined(separator: ", ")
+            services.observe(
+                .note("an earlier resume was to do \(names) again and did not come to it; that is done now"))
+        }
+        return steps + known
     }
 
-    /// The lease of the one runner that may go on with the pipeline, the owner before it, and the tag of what is to be done again.
+    /// The lease of the one runner that may go on with the pipeline, the owner before it, and what that one was to do again.
     ///
     /// Nothing but the claim is written yet.
     private static func claimNextEpoch(
-        of runID: String, displacing displaced: ProcessIdentity?, mayHaveSucceeded: Bool,
+        of runID: String, redoing steps: [String], displacing displaced: ProcessIdentity?,
         _ services: PipelineServices
-    ) async throws -> (lease: Lease, before: ProcessIdentity?, redo: String?) {
+    ) async throws -> (lease: Lease, before: ProcessIdentity?, redo: [String]) {
         while true {
             let run = try await services.store.run(id: runID)
             let before = run.data.tag(NodeTag.lease).flatMap { Lease($0) }?.owner
             let now = services.clock.now()
             // Whoever took over the pipeline around it has taken this one over too.
             if displaced == nil || before != displaced {
-                try checkResumable(run, at: now, mayHaveSucceeded: mayHaveSucceeded)
+                try checkResumable(run, at: now, mayHaveSucceeded: !steps.isEmpty)
             }
-            var epoch = run.data.tag(NodeTag.epoch).flatMap { Int($0) } ?? 1
+            var epoch = run.data.epoch
             // Somebody may have claimed an epoch and not begun with it yet, or have died in between.
-            for claim in run.data.params.compactMap(Lease.init(claim:)) where claim.epoch > epoch {
+            for claim in run.data.claimsAhead {
                 guard claim.owner == displaced || claim.isExpired(at: now) else {
                     throw ResumeRefused(ranBy: claim.owner, runID)
                 }
-                epoch = claim.epoch
+                epoch = max(epoch, claim.epoch)
             }
+            let redo = run.data.redoneSteps
             let lease = Lease(
                 owner: services.owner, epoch: epoch.addingReportingOverflow(1).partialValue, heartbeat: now)
-            if try await services.store.claim(lease.claimName, of: runID, as: lease.text) {
-                return (lease, before, run.data.tag(NodeTag.redo))
+            var claim = lease
+            // Whoever finds the claim and nothing else still learns what was wanted.
+            claim.redo = steps + redo.filter { !steps.contains($0) }
+            if claim.text.unicodeScalars.count > Limits.paramValueLength { claim.redo = [] }
+            if try await services.store.claim(claim.claimName, of: runID, as: claim.text) {
+                return (lease, before, redo)
             }
         }
     }
@@ -97,7 +112,9 @@ extension PipelineRun {
         _ run: Run, at now: Milliseconds, mayHaveSucceeded: Bool = false
     ) throws(ResumeRefused) {
         guard run.data.tag(NodeTag.pipeline) != nil else { throw ResumeRefused(isNoPipeline: run.info.runID) }
-        if run.info.status == .finished, !mayHaveSucceeded { throw ResumeRefused(hasSucceeded: run.info.runID) }
+        if run.info.status == .finished, !mayHaveSucceeded, run.data.redoneSteps.isEmpty {
+            throw ResumeRefused(hasSucceeded: run.info.runID)
+        }
         guard let lease = run.data.tag(NodeTag.lease).flatMap({ Lease($0) }) else { return }
         if !run.info.status.isTerminal, !lease.isExpired(at: now) {
             throw ResumeRefused(ranBy: lease.owner, run.info.runID)
@@ -161,6 +178,9 @@ extension PipelineRun {
 
     /// The attempt that a dead runner left at work goes on under its own number and run.
     func adoptLive(_ node: Int, _ journal: JournalNode) {
+        if let last = journal.attempts.last, last.isSuperseded, last.isPipeline, !last.run.info.status.isTerminal {
+            records[node].unwanted = last
+        }
         guard let last = journal.attempts.last, !last.isSuperseded, last.isPipeline || !last.run.info.status.isTerminal
         else { return }
         // A nested pipeline that failed is gone on with like the one around it: what had finished in it stays.
@@ -225,6 +245,27 @@ extension PipelineRun {
             outcomes[step.name]?.isLeftOut = true
         }
         post(.considered(step.index, .reuse))
+    }
+}
+
+/// The value of the tag `swiftflow.redo`.
+func redoText(_ steps: [String]) -> String { steps.joined(separator: "\n") }
+
+/// The steps that the tag `swiftflow.redo` names.
+func stepNames(redo text: String?) -> [String] { (text ?? "").split(separator: "\n").map(String.init) }
+
+extension RunData {
+    fileprivate var epoch: Int { tag(NodeTag.epoch).flatMap { Int($0) } ?? 1 }
+
+    /// The claims of runners that have not begun, or died before they had.
+    fileprivate var claimsAhead: [Lease] { params.compactMap(Lease.init(claim:)).filter { $0.epoch > epoch } }
+
+    /// What a runner of the pipeline was told to do again, and has not come to.
+    fileprivate var redoneSteps: [String] {
+        var steps: [String] = []
+        for name in stepNames(redo: tag(NodeTag.redo)) + claimsAhead.flatMap(\.redo)
+        where !steps.contains(name) { steps.append(name) }
+        return steps
     }
 }
 

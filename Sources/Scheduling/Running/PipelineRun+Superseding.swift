@@ -24,8 +24,11 @@ extension PipelineRun {
             // What only follows may be reused, if it turns out to be the same.
             let mark = Tag(NodeTag.superseded, "\(epoch)\(named.contains(index) ? JournalAttempt.byName : "")")
             for (id, node) in journal.nodes where id == name || id.hasPrefix(name + "[") {
-                for (place, attempt) in node.attempts.enumerated() where attempt.run.info.status.isTerminal {
-                    guard !attempt.isSuperseded else { continue }
+                for (place, attempt) in node.attempts.enumerated() {
+                    // A job that is at work is gone on with; a pipeline that was interrupted is begun anew.
+                    guard !attempt.isSuperseded, attempt.run.info.status.isTerminal || attempt.isPipeline else {
+                        continue
+                    }
                     try await store.setTag(mark, runID: attempt.run.info.runID)
                     journal.nodes[id]?.attempts[place].run.data.tags.append(mark)
                 }
@@ -49,15 +52,18 @@ extension PipelineRun {
         _ paths: [StepPath], _ journal: inout Journal, in store: any TrackingStore
     ) async throws {
         for (id, node) in journal.nodes {
-            let wanted = paths.filter { $0.includes(node: id) }.compactMap(\.rest)
-            guard !wanted.isEmpty, let last = node.attempts.last, last.isPipeline, !last.isSuperseded else { continue }
+            let named = paths.filter { $0.includes(node: id) }.compactMap(\.rest)
+            guard !named.isEmpty, let last = node.attempts.last, last.isPipeline, !last.isSuperseded else { continue }
             let isEnded = last.run.info.status.isTerminal
+            // What somebody wanted before, and no runner has come to, is wanted still.
+            let before = stepNames(redo: last.run.data.tag(NodeTag.redo))
+            let wanted = before + named.filter { !before.contains($0) }
             let reason = "some of it is to be done again: \(wanted.joined(separator: ", "))"
             // Until its own runner has begun, this is all that tells what is wanted of it.
             let info = try await store.updateRun(
                 RunUpdate(
                     runID: last.run.info.runID, status: isEnded ? .failed : nil,
-                    tags: [Tag(NodeTag.redo, wanted.joined(separator: "\n"))]
+                    tags: [Tag(NodeTag.redo, redoText(wanted))]
                         + (isEnded
                             ? [
                                 Tag(NodeTag.state, NodeState.failed.rawValue),

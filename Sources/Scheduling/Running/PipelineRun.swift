@@ -36,6 +36,8 @@ package actor PipelineRun {
         var cacheReason: String?
         /// The live attempt of a dead runner, on a backend whose jobs outlive it; of a nested pipeline its run.
         @Boxed var adopted: Run?
+        /// The interrupted run of a nested pipeline that is to be begun anew, and has to be ended before.
+        var unwanted: JournalAttempt?
         /// What it uses while it runs, by name.
         var amounts: [String: Double] = [:]
         /// Of a nested pipeline: what is set aside for all of it.
@@ -180,8 +182,11 @@ package actor PipelineRun {
         await pending.wait()
         await endLeftovers()
         await services.runner.close()
-        let outcome = try await recordEnd()
+        // Its last heartbeat must not come after the end, which takes the lease away.
         lease.cancel()
+        await lease.value
+        if hasLostLease { throw LeaseLost(info.runID) }
+        let outcome = try await recordEnd()
         // The report of many cells takes as much again.
         forgetNodes()
         await record("the report") { [services] in try await services.conclude(outcome.run) }

@@ -28,6 +28,8 @@ final class DriverHarness: Sendable {
     let witness = Witness()
     let engine: ScriptedEngine
     let plan: Plan
+    /// The pipelines that steps name, by their place.
+    let nested: [String: String]
     let events = EventLog()
     /// What the steps' commands run with.
     var environment: [String: String] { ["USER": "tester", "PATH": "/usr/bin:/bin"] }
@@ -36,7 +38,8 @@ final class DriverHarness: Sendable {
 
     init(
         _ yaml: String, over given: (any TrackingStore)? = nil, in folder: TemporaryDirectory? = nil,
-        request: PlanRequest = PlanRequest(), clock: ManualClock = ManualClock(now: currentTimeMilliseconds()),
+        request: PlanRequest = PlanRequest(), nested: [String: String] = [:],
+        clock: ManualClock = ManualClock(now: currentTimeMilliseconds()),
         script: @escaping ScriptedEngine.Script = { _ in .exited(0) }
     ) async throws {
         let folder = try folder ?? TemporaryDirectory()
@@ -53,14 +56,33 @@ final class DriverHarness: Sendable {
         }
         engine = ScriptedEngine(store: store, witness: witness, script)
         http = try OutgoingHTTP(environment: [:])
-        plan = try Self.plan(yaml, request)
+        self.nested = nested
+        plan = try Self.plan(yaml, request, nested: nested)
     }
 
-    static func plan(_ yaml: String, _ request: PlanRequest = PlanRequest()) throws -> Plan {
-        let (pipeline, findings) = Pipeline.read(Array(yaml.utf8), file: "pipeline.yaml")
+    static func plan(
+        _ yaml: String, _ request: PlanRequest = PlanRequest(), nested: [String: String] = [:],
+        file: String = "pipeline.yaml"
+    ) throws -> Plan {
+        let (pipeline, findings) = Pipeline.read(Array(yaml.utf8), file: file)
         let read = try #require(pipeline, "\(findings)")
-        let (plan, planFindings) = Plan.make(read, source: Array(yaml.utf8), request: request)
+        let (plan, planFindings) = Plan.make(
+            read, source: Array(yaml.utf8), request: request, surroundings: surroundings(nested))
         return try #require(plan, "\(planFindings)")
+    }
+
+    private static func surroundings(_ nested: [String: String]) -> PlanSurroundings {
+        var surroundings = PlanSurroundings()
+        surroundings.nestedPlan = { (place, request, isCheck) throws(InvalidInput) in
+            let source = Array((nested[place] ?? "").utf8)
+            guard let pipeline = Pipeline.read(source, file: place).0 else {
+                throw InvalidInput("there is no pipeline '\(place)'")
+            }
+            return Plan.make(
+                pipeline, source: source, request: request, surroundings: Self.surroundings(nested), isCheck: isCheck
+            ).0
+        }
+        return surroundings
     }
 
     // MARK: Lives
@@ -75,6 +97,18 @@ final class DriverHarness: Sendable {
         owner.startTime = UInt64(number)
         let options = PipelineOptions(
             environment: environment, workingDirectory: project, project: project.string, folder: project)
+        let services = services(life, of: owner, options) { [events] event in
+            life.event()
+            if !life.isOver { events.append(event) }
+        }
+        return (options, services)
+    }
+
+    /// What pipelines are run with; those of one life have the same owner.
+    fileprivate func services(
+        _ life: Life, of owner: ProcessIdentity, _ options: PipelineOptions,
+        observe: @escaping @Sendable (PipelineEvent) -> Void
+    ) -> PipelineServices {
         let witnessed = WitnessStore(base: store, life: life, witness: witness)
         let artifacts = WitnessArtifacts(
             base: ResolvedRunArtifacts(
@@ -94,13 +128,14 @@ final class DriverHarness: Sendable {
                 runner: owner, logFolder: { logs.appending($0.runID) }, keepLog: { _, _ in },
                 receiveOutput: { _, _ in }, observe: { _ in }),
             options: options, artifacts: artifacts, digests: DigestCache(at: nil))
-        let services = PipelineServices(
-            store: witnessed, runner: runner, artifacts: artifacts, clock: clock, owner: owner
-        ) { [events] event in
-            life.event()
-            if !life.isOver { events.append(event) }
+        var services = PipelineServices(
+            store: witnessed, runner: runner, artifacts: artifacts, clock: clock, owner: owner, observe: observe)
+        services.nest = { [self] step in
+            try await beginNested(
+                step, by: ScriptedNesting(harness: self, life: life, owner: owner), artifacts: artifacts,
+                in: witnessed, at: clock.now())
         }
-        return (options, services)
+        return services
     }
 
     func start(_ life: Life = Life(), plan other: Plan? = nil) async throws -> PipelineRun {
@@ -108,11 +143,19 @@ final class DriverHarness: Sendable {
         return try await PipelineRun.start(other ?? plan, options: options, services: services)
     }
 
-    func resume(_ runID: String, _ life: Life = Life(), plan other: Plan? = nil) async throws -> PipelineRun {
+    /// - Parameters:
+    ///   - steps: are done again with what follows from them, so nothing is said of what is done twice.
+    ///   - mayRepeat: whether an earlier runner was told so.
+    func resume(
+        _ runID: String, _ life: Life = Life(), plan other: Plan? = nil, from steps: [String] = [],
+        mayRepeat: Bool = false
+    ) async throws -> PipelineRun {
         let finished = try await runs().filter { $0.info.status == .finished }
-        engine.note(recorded: finished.compactMap { $0.data.tag(NodeTag.launch) })
+        engine.note(
+            recorded: steps.isEmpty && !mayRepeat ? finished.compactMap { $0.data.tag(NodeTag.launch) } : nil)
         let (options, services) = services(life)
-        return try await PipelineRun.resume(runID, other ?? plan, options: options, services: services)
+        return try await PipelineRun.resume(
+            runID, other ?? plan, options: options, services: services, from: steps)
     }
 
     /// What a plan would do now.
@@ -148,16 +191,24 @@ final class DriverHarness: Sendable {
     }
 
     /// Lives one life that ends too early; what it throws is of no interest, because nobody is there to see it.
-    func liveAndDie(_ life: Life, resuming runID: String? = nil) async throws -> String? {
+    ///
+    /// - Parameter acting: what somebody does meanwhile.
+    func liveAndDie(
+        _ life: Life, resuming runID: String? = nil, from steps: [String] = [],
+        acting: (@Sendable (PipelineRun) async -> Void)? = nil
+    ) async throws -> String? {
         try await pumping(life) {
             do {
-                let run = if let runID { try await resume(runID, life) } else { try await start(life) }
+                let run =
+                    if let runID { try await resume(runID, life, from: steps) } else { try await start(life) }
+                let action = acting.map { acting in Task { await acting(run) } }
+                defer { action?.cancel() }
                 _ = try await run.run()
             } catch {
                 #expect(life.isOver, "it failed by itself: \(error)")
             }
         }
-        return try await runs().first { $0.data.tag(NodeTag.pipeline) != nil }?.info.runID
+        return try await outermost()?.info.runID
     }
 
     // MARK: Looking
@@ -168,16 +219,30 @@ final class DriverHarness: Sendable {
         ).elements
     }
 
+    /// The run of the pipeline that is in no other.
+    func outermost() async throws -> Run? {
+        try await runs().first { $0.data.tag(NodeTag.pipeline) != nil && $0.data.tag(NodeTag.node) == nil }
+    }
+
+    /// - Parameter node: with the way to it, in a nested pipeline.
     func attempts(of node: String) async throws -> [Run] {
-        try await runs().filter { $0.data.tag(NodeTag.node) == node && $0.data.tag(NodeTag.group) == nil }
+        try await runs().filter { $0.data.path == node && $0.data.tag(NodeTag.group) == nil }
             .sorted { Int($0.data.tag(NodeTag.attempt) ?? "") ?? 0 < Int($1.data.tag(NodeTag.attempt) ?? "") ?? 0 }
     }
 
     /// What each node that succeeded has handed on: small values, and the content of its files.
+    ///
+    /// Of a nested pipeline that failed and was begun anew, only what the one that succeeded did.
     func results() async throws -> [String: [String: String]] {
         var results: [String: [String: String]] = [:]
-        for run in try await runs() where run.info.status == .finished && run.data.tag(NodeTag.group) == nil {
-            guard let node = run.data.tag(NodeTag.node) else { continue }
+        let all = try await runs()
+        let byID = Dictionary(uniqueKeysWithValues: all.map { ($0.info.runID, $0) })
+        for run in all where run.info.status == .finished && run.data.tag(NodeTag.group) == nil {
+            guard let node = run.data.path, run.data.tag(NodeTag.superseded) == nil else { continue }
+            let isOfFailed = ancestors(of: run, among: byID).contains {
+                $0.data.tag(NodeTag.node) != nil && $0.info.status != .finished
+            }
+            if isOfFailed { continue }
             var outputs: [String: String] = [:]
             for (name, value) in storedOutputs(run.data.tags) {
                 switch value {
@@ -186,8 +251,13 @@ final class DriverHarness: Sendable {
                     let folder = try #require(artifactFolder(run.info.artifactURI))
                     outputs[name] = String(
                         decoding: try readFile(folder.appending(path), limit: 1 << 20), as: UTF8.self)
-                case .reference(let uri, _): outputs[name] = uri
-                case .value(let value): outputs[name] = "\(value)"
+                case .reference(let uri, _):
+                    let parts = uri.split(separator: "/", maxSplits: 2)
+                    let owner = try #require(parts.count == 3 ? byID[String(parts[1])] : nil)
+                    let folder = try #require(artifactFolder(owner.info.artifactURI))
+                    outputs[name] = String(
+                        decoding: try readFile(folder.appending(String(parts[2])), limit: 1 << 20), as: UTF8.self)
+                case .value(let value): outputs[name] = value.text ?? "\(value)"
                 }
             }
             #expect(results[node] == nil, "'\(node)' has succeeded twice")
@@ -196,9 +266,71 @@ final class DriverHarness: Sendable {
         return results
     }
 
+    private func ancestors(of run: Run, among runs: [String: Run]) -> [Run] {
+        var found: [Run] = []
+        var next = run
+        while let parent = next.data.tag(WellKnownTag.parentRunID).flatMap({ runs[$0] }) {
+            found.append(parent)
+            next = parent
+        }
+        return found
+    }
+
     func close() async {
         await store.close()
         await http.shutdown()
+    }
+}
+
+extension RunData {
+    /// The node that a run is an attempt of, with the way there in a nested pipeline.
+    var path: String? { tag(NodeTag.path) ?? tag(NodeTag.node) }
+}
+
+/// Pipelines that a test holds, planned as those in files are.
+private struct ScriptedNesting: NestedPlanning {
+    let harness: DriverHarness
+    let life: Life
+    let owner: ProcessIdentity
+
+    func planned(_ step: NestedStep) async throws -> PreparedNesting {
+        var request = PlanRequest()
+        request.params = given(step)
+        request.part.forceAll = step.isForced
+        guard let text = harness.nested[step.place] else {
+            throw InvalidInput("there is no pipeline '\(step.place)'")
+        }
+        return prepared(
+            step, try DriverHarness.plan(text, request, nested: harness.nested, file: step.place))
+    }
+
+    func recorded(_ known: Run, _ step: NestedStep) async throws -> (prepared: PreparedNesting, hasSameParams: Bool) {
+        let artifacts = harness.services(life, of: owner, step.options) { _ in }.artifacts
+        _ = try LaunchRecord(reading: try await artifacts.read(LaunchRecord.path, of: known.info, limit: 1 << 20))
+        let plan = try Plan(
+            reading: try await artifacts.read("pipeline/plan.json", of: known.info, limit: 1 << 20))
+        let text = String(decoding: plan.source, as: UTF8.self)
+        return (
+            prepared(step, try DriverHarness.plan(text, plan.request, nested: harness.nested, file: step.place)),
+            plan.request.params.map { PlanRequest.GivenValue($0.name, $0.content) } == given(step)
+        )
+    }
+
+    private func given(_ step: NestedStep) -> [PlanRequest.GivenValue] {
+        step.params.map { .init($0.name, .value($0.value)) }
+    }
+
+    private func prepared(_ step: NestedStep, _ plan: Plan) -> PreparedNesting {
+        var options = step.options
+        options.file = step.place
+        options.enclosing = step.enclosing
+        options.parentRunID = step.enclosing.parentRunID
+        options.runName = step.node
+        options.forcedSteps = []
+        options.parallel = nil
+        return PreparedNesting(
+            plan: plan, options: options,
+            services: harness.services(life, of: owner, options, observe: step.observe))
     }
 }
 

@@ -28,6 +28,8 @@ final class ScriptedEngine: Sendable {
 
     fileprivate struct Known {
         var node: String
+        /// Which attempts of the pipelines around it it belongs to: one that is begun anew does everything again.
+        var work: String
         var end: JobEnd?
         var task: Task<Void, Never>?
         var waiters: [(life: Life, continuation: CheckedContinuation<JobEnd, Never>)] = []
@@ -79,7 +81,8 @@ final class ScriptedEngine: Sendable {
     fileprivate func submit(_ job: Job, _ life: Life, isLocal: Bool) async throws -> Following {
         if life.isOver { throw Life.Over() }
         let run = try await store.run(id: job.run.runID)
-        let node = run.data.tag(NodeTag.node) ?? "?"
+        let node = run.data.path ?? "?"
+        let place = try await work(of: run)
         if run.info.status != .running || run.data.tag(NodeTag.launch) != job.name
             || run.data.tag(NodeTag.state) != NodeState.starting.rawValue || run.data.tag(NodeTag.attempt) == nil
         {
@@ -94,13 +97,15 @@ final class ScriptedEngine: Sendable {
             let others = state.jobs.filter { $0.value.node == node }
             defer {
                 if !life.isOver, state.jobs[job.name] == nil {
-                    state.jobs[job.name] = Known(node: node)
+                    state.jobs[job.name] = Known(node: node, work: place)
                     state.launches.append(node)
                 }
             }
             return (
                 others.contains { $0.value.end == nil && $0.key != job.name },
-                others.contains { $0.value.end.map(isSuccess) == true && isRecorded($0.key) },
+                others.contains {
+                    $0.value.work == place && $0.value.end.map(isSuccess) == true && isRecorded($0.key)
+                },
                 state.jobs[job.name] != nil
             )
         }
@@ -120,12 +125,27 @@ final class ScriptedEngine: Sendable {
         return Following(name: job.name, engine: self, life: life)
     }
 
+    /// The node's name after the attempts of the pipelines around it.
+    private func work(of run: Run) async throws -> String {
+        var name = run.data.tag(NodeTag.node) ?? "?"
+        var parent = run.data.tag(WellKnownTag.parentRunID)
+        while let id = parent {
+            let outer = try await store.run(id: id)
+            parent = outer.data.tag(WellKnownTag.parentRunID)
+            guard outer.data.tag(NodeTag.pipeline) != nil, let node = outer.data.tag(NodeTag.node) else { continue }
+            name = "\(node)#\(outer.data.tag(NodeTag.attempt) ?? "?")/\(name)"
+        }
+        return name
+    }
+
     private let recorded = Mutex<Set<String>>([])
 
     private func isRecorded(_ name: String) -> Bool { recorded.withLock { $0.contains(name) } }
 
-    /// Remembers which attempts' success is in the store.
-    func note(recorded names: [String]) { recorded.withLock { $0.formUnion(names) } }
+    /// Remembers which attempts' success is in the store; nil to forget all of it.
+    func note(recorded names: [String]?) {
+        recorded.withLock { recorded in recorded = names.map { recorded.union($0) } ?? [] }
+    }
 
     fileprivate func reattach(_ job: Job, _ life: Life) -> Reattachment {
         let known = state.withLock {

@@ -121,6 +121,15 @@ final class Witness: Sendable {
         var writes: [String: Int] = [:]
         var written: [String: [String]] = [:]
         var waiters: [(node: String, state: String, continuation: CheckedContinuation<Void, Never>)] = []
+
+        func isBelow(_ run: String, _ other: String) -> Bool {
+            var next = parents[run]
+            while let parent = next {
+                if parent == other { return true }
+                next = parents[parent]
+            }
+            return false
+        }
     }
 
     private let state = Mutex(State())
@@ -174,9 +183,14 @@ final class Witness: Sendable {
                 if Self.value(NodeTag.lease, creation.tags) == nil {
                     state.broken.append("invariant 1: the pipeline's run was created without its lease")
                 }
+                guard let node = Self.value(NodeTag.node, creation.tags) else { return }
+                for key in [NodeTag.attempt, NodeTag.attemptEpoch, WellKnownTag.parentRunID]
+                where Self.value(key, creation.tags) == nil {
+                    state.broken.append("invariant 1: the pipeline's run for '\(node)' was created without '\(key)'")
+                }
                 return
             }
-            guard let node = Self.value(NodeTag.node, creation.tags) else {
+            guard let node = Self.value(NodeTag.path, creation.tags) ?? Self.value(NodeTag.node, creation.tags) else {
                 return state.broken.append("invariant 1: a run without the tag of its node: \(creation.name ?? "")")
             }
             guard Self.value(NodeTag.group, creation.tags) == nil else { return }
@@ -213,8 +227,9 @@ final class Witness: Sendable {
                 }
             }
             if state.pipelines.contains(update.runID), status.isTerminal {
-                for (run, other) in state.status where !other.isTerminal && !state.pipelines.contains(run) {
-                    state.broken.append("invariant 5: the pipeline ended before '\(state.nodes[run] ?? "a group")'")
+                for (run, other) in state.status where !other.isTerminal && state.isBelow(run, update.runID) {
+                    let what = state.nodes[run] ?? (state.pipelines.contains(run) ? "a nested one" : "a group")
+                    state.broken.append("invariant 5: the pipeline ended before '\(what)'")
                 }
             }
             state.status[update.runID] = status
