@@ -12,7 +12,8 @@ extension ExperimentChoice {
         switch self {
         case .name(let name):
             let (experiment, isNew) = try await store.findOrCreateExperiment(named: name)
-            return ResolvedExperiment(id: experiment.experimentID, createdName: isNew ? name : nil)
+            return ResolvedExperiment(
+                id: experiment.experimentID, name: name, createdName: isNew ? name : nil)
         case .id(let id):
             let experiment = try await store.experiment(id: id)
             guard experiment.lifecycleStage == .active else {
@@ -20,7 +21,7 @@ extension ExperimentChoice {
                     "experiment '\(experiment.name)' (\(id)) is deleted",
                     remedy: "restore it with 'swiftflow experiments restore \(id)', or choose another one")
             }
-            return ResolvedExperiment(id: id)
+            return ResolvedExperiment(id: id, name: experiment.name)
         case .unspecified:
             return try await Self.inherited(environment, store)
         }
@@ -57,19 +58,33 @@ extension ExperimentChoice {
                     "MLFLOW_EXPERIMENT_NAME is '\(name)', but MLFLOW_EXPERIMENT_ID is \(id), which is '\(byID.name)'",
                     remedy: "unset one of them, or give --experiment-name or --experiment-id")
             }
-            return ResolvedExperiment(id: id)
+            return ResolvedExperiment(id: id, name: name)
         }
     }
+}
+
+/// What the experiment is called; nil where the store does not say.
+package func nameOfExperiment(_ id: String, in store: any TrackingStore) async -> String? {
+    try? await store.experiment(id: id).name
 }
 
 /// The experiment a run will be recorded in.
 package struct ResolvedExperiment: Sendable, Hashable {
     package var id: String
+    /// Its name, where that had to be looked at.
+    package var name: String?
     /// Its name, if it was created just now.
     package var createdName: String?
 
-    package init(id: String, createdName: String? = nil) {
+    package init(id: String, name: String? = nil, createdName: String? = nil) {
         self.id = id
+        self.name = name
         self.createdName = createdName
+    }
+
+    /// Its name, asking the store where it is not known yet.
+    package func namedIn(_ store: any TrackingStore) async -> String? {
+        if let name { return name }
+        return await nameOfExperiment(id, in: store)
     }
 }

@@ -12,7 +12,8 @@ package enum LaunchEvent: Sendable {
     case progress(String)
     case progressEnded
     /// The run exists in the store from here on.
-    case created(RunInfo, isNew: Bool)
+    /// `experiment` is the name of the run's experiment, where it is known.
+    case created(RunInfo, isNew: Bool, experiment: String?)
     /// The command is about to run.
     case starting(command: String)
     /// The job exists; its first process, where that is one of this machine.

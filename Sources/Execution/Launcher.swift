@@ -28,9 +28,9 @@ package struct Launcher: Sendable {
     /// Runs what has been prepared to its end; see `run(_:control:)`.
     package func run(_ prepared: PreparedLaunch, control: RunControl = RunControl()) async throws -> RunResult {
         let store = try await services.store()
-        let run = try await createRun(prepared, in: store)
+        let (run, experiment) = try await createRun(prepared, in: store)
         let record = RunRecord(info: run, store: store)
-        services.observe(.created(run, isNew: prepared.request.runID == nil))
+        services.observe(.created(run, isNew: prepared.request.runID == nil, experiment: experiment))
 
         async let abandoned: Void = reportAbandonedRuns(in: store)
         let outcome = await execute(prepared, record: record, control: control, .anew)
@@ -55,7 +55,7 @@ package struct Launcher: Sendable {
         }
         let taken = try await store.updateRun(RunUpdate(runID: run.runID, status: .running, tags: tags))
         let record = RunRecord(info: taken, store: store)
-        services.observe(.created(taken, isNew: false))
+        services.observe(.created(taken, isNew: false, experiment: nil))
         let outcome = await execute(prepared, record: record, control: control, .again(handle: handle))
         return try await end(outcome, prepared, record, control)
     }
@@ -84,7 +84,9 @@ package struct Launcher: Sendable {
 
     // MARK: The run
 
-    private func createRun(_ prepared: PreparedLaunch, in store: any TrackingStore) async throws -> RunInfo {
+    private func createRun(
+        _ prepared: PreparedLaunch, in store: any TrackingStore
+    ) async throws -> (run: RunInfo, experiment: String?) {
         let request = prepared.request
         if let id = request.runID {
             return try await adoptRun(id, prepared, in: store)
@@ -93,6 +95,8 @@ package struct Launcher: Sendable {
         if let name = experiment.createdName {
             services.observe(.note("Experiment '\(name)' did not exist; it has been created"))
         }
+        // While the run is being written.
+        async let name = experiment.namedIn(store)
         let creation = RunCreation(
             experimentID: experiment.id, name: request.runName, userID: userName(in: request.environment),
             startTime: currentTimeMilliseconds(),
@@ -101,12 +105,13 @@ package struct Launcher: Sendable {
                 Tag(WellKnownTag.runner, services.runner.description),
             ],
             params: prepared.parameters.map { Param($0.name, $0.value) })
-        return try await store.createRun(creation).info
+        return (try await store.createRun(creation).info, await name)
     }
 
     /// Takes over a run that exists already, as `--run-id` asks: its parameters and tags stay as they are.
-    private func adoptRun(_ id: String, _ prepared: PreparedLaunch, in store: any TrackingStore) async throws -> RunInfo
-    {
+    private func adoptRun(
+        _ id: String, _ prepared: PreparedLaunch, in store: any TrackingStore
+    ) async throws -> (run: RunInfo, experiment: String?) {
         let existing = try await store.run(id: id)
         guard existing.info.lifecycleStage == .active else {
             throw InvalidInput(
@@ -122,8 +127,11 @@ package struct Launcher: Sendable {
         } else if let environment = prepared.environmentTag {
             tags.append(Tag(WellKnownTag.projectEnvironment, environment))
         }
-        return try await store.updateRun(
+        // Of a step's run nobody is told that.
+        async let name = prepared.request.completesRun ? nil : nameOfExperiment(existing.info.experimentID, in: store)
+        let run = try await store.updateRun(
             RunUpdate(runID: id, status: .running, name: prepared.request.runName, tags: tags))
+        return (run, await name)
     }
 
     /// Records the params that a run could not be created with.

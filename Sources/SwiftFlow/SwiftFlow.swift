@@ -115,7 +115,7 @@ public final class SubmittedRun: Sendable {
         let launcher = services.launcher(
             receiveOutput: { stream, bytes in passOn(bytes, isError: stream == .standardError, to: onOutput) },
             observe: { event in
-                if case .created(let run, _) = event { continuation.yield(run.runID) }
+                if case .created(let run, _, _) = event { continuation.yield(run.runID) }
             })
         // Owned by this handle: `wait()` awaits it and `cancel()` cancels it.
         let work = Task {

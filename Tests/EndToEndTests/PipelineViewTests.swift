@@ -52,4 +52,24 @@ import Testing
         #expect(written.messages.contains("written to tree-\(run.prefix(8)).html"))
         #expect(try await program.run("report", "0123").exitCode == 1)
     }
+
+    @Test func `what begins says in which experiment, by its name`() async throws {
+        let program = try SwiftflowProgram()
+        try program.write("MLproject", "entry_points:\n  main: {command: \"true\"}\n")
+        try program.write("named.yaml", "name: p\nexperiment: churn\nsteps: {a: {command: \"true\"}}\n")
+        try program.write("bad.yaml", "name: p\nsteps: {a: {command: test -f there}}\n")
+        let project = try await program.run("run", ".")
+        #expect(project.messages.contains(" in experiment Default\n"), "\(project.messages)")
+        let other = try await program.run("run", ".", "--experiment-name", "mine")
+        #expect(other.messages.contains(" in experiment mine\n"), "\(other.messages)")
+        let named = try await program.run("run", "named.yaml", "--progress", "plain")
+        #expect(named.messages.contains("  experiment churn\n"), "\(named.messages)")
+        let bad = try await program.run("run", "bad.yaml", "--progress", "plain")
+        #expect(bad.messages.contains("  experiment Default\n"), "\(bad.messages)")
+        let id = try #require(bad.messages.firstMatch(of: /run ([0-9a-f]{32})/)?.1)
+        try program.write("there", "")
+        let resumed = try await program.run("resume", String(id), "--progress", "json")
+        let text = resumed.output + resumed.messages
+        #expect(text.contains("\"experiment_id\":\"0\",\"experiment_name\":\"Default\""), "\(text)")
+    }
 }

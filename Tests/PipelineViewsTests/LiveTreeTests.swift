@@ -236,7 +236,7 @@ private func started(_ text: String) throws -> PipelineEvent {
     let run = RunInfo(
         runID: String(repeating: "f", count: 32), runName: "demo", experimentID: "0", userID: "me", status: .running,
         startTime: 0, artifactURI: "file:///x")
-    return .started(try #require(made.plan, "\(made.findings)"), run, epoch: 1)
+    return .started(try #require(made.plan, "\(made.findings)"), run, epoch: 1, experiment: "Default")
 }
 
 private func node(_ id: String, _ state: NodeState, _ change: (inout NodeStatus) -> Void = { _ in }) -> NodeStatus {

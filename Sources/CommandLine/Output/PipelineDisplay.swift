@@ -42,7 +42,7 @@ struct PipelineDisplay: Sendable {
         case .json: Output.write(PipelineEventJSON(event).line + "\n")
         case .quiet: if case .warning(let diagnostic)? = event.flattened { Messages.show(diagnostic) }
         }
-        if case .started(_, let run, _) = event { DetachedRun.report(run.runID) }
+        if case .started(_, let run, _, _) = event { DetachedRun.report(run.runID) }
     }
 
     private func showTree(_ event: PipelineEvent) {
@@ -59,10 +59,11 @@ struct PipelineDisplay: Sendable {
     private func showLine(_ event: PipelineEvent) {
         guard let event = event.flattened else { return }
         switch event {
-        case .started(let plan, let run, let epoch):
+        case .started(let plan, let run, let epoch, let experiment):
             let name = Terminal.messages.styled(escapedForTerminal(plan.name), .bold)
             let verb = epoch > 1 ? "resumed" : "run"
-            Messages.note("\(name)  \(verb) \(run.runID)  experiment \(run.experimentID)")
+            let place = escapedForTerminal(experiment ?? run.experimentID)
+            Messages.note("\(name)  \(verb) \(run.runID)  experiment \(place)")
         case .node(let node): showNode(node)
         case .settled(let step) where step.isFanOut:
             let best = step.best.map { ", best \($0)" } ?? ""

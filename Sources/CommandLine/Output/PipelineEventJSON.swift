@@ -19,11 +19,12 @@ struct PipelineEventJSON {
         let (path, event) = event.unwrapped
         if !path.isEmpty { add("within", text: path) }
         switch event {
-        case .started(let plan, let run, let epoch):
+        case .started(let plan, let run, let epoch, let experiment):
             add("event", text: "started")
             add("pipeline", text: plan.name)
             add("run_id", text: run.runID)
             add("experiment_id", text: run.experimentID)
+            add("experiment_name", text: experiment)
             add("epoch", number: Int64(epoch))
             add("steps", .array(plan.steps.map { .string($0.name) }))
         case .node(let node):

@@ -30,10 +30,11 @@ struct RunDisplay: Sendable {
         case .warning(let diagnostic): Messages.show(diagnostic)
         case .progress(let text): Messages.progress(text)
         case .progressEnded: Messages.endProgress()
-        case .created(let run, let isNew):
+        case .created(let run, let isNew, let experiment):
             DetachedRun.report(run.runID)
             let name = Terminal.messages.styled(run.runName, .bold)
-            Messages.note("\(isNew ? "run" : "using run") \(run.runID) (\(name)) in experiment \(run.experimentID)")
+            let place = escapedForTerminal(experiment ?? run.experimentID)
+            Messages.note("\(isNew ? "run" : "using run") \(run.runID) (\(name)) in experiment \(place)")
         case .launched: break
         case .starting(let command):
             Messages.note(

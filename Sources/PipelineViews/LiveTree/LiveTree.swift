@@ -37,7 +37,7 @@ package struct LiveTree: Sendable {
 
     package mutating func apply(_ event: PipelineEvent) {
         switch event {
-        case .started(let plan, let run, let epoch):
+        case .started(let plan, let run, let epoch, _):
             name = plan.name
             runID = run.runID
             started = run.startTime
@@ -60,7 +60,7 @@ package struct LiveTree: Sendable {
         case .note, .warning: break
         case .nested:
             let (path, inner) = event.unwrapped
-            if case .started(let plan, _, _) = inner {
+            if case .started(let plan, _, _, _) = inner {
                 addSteps(of: plan, in: path)
             } else if let event = event.flattened {
                 apply(event)

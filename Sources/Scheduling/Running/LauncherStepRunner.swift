@@ -104,7 +104,7 @@ package final class LauncherStepRunner: StepRunner {
         var services = services
         services.observe = { [said] event in
             switch event {
-            case .created(let run, _): attempt.report(.created(run))
+            case .created(let run, _, _): attempt.report(.created(run))
             case .starting: attempt.report(.launched)
             case .launched(let processID):
                 if let processID { attempt.report(.process(processID)) }

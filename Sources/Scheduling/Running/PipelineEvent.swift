@@ -7,7 +7,9 @@ package import Tracking
 /// Text in events may come from outside; showing it safely is the receiver's business.
 package indirect enum PipelineEvent: Sendable {
     /// The pipeline's run exists, and its plan is about to be carried out.
-    case started(Plan, RunInfo, epoch: Int)
+    ///
+    /// `experiment` is the name of its experiment, where the store says it.
+    case started(Plan, RunInfo, epoch: Int, experiment: String?)
     /// A node has changed its state, or something became known of it.
     case node(NodeStatus)
     /// A step has reached its last state; for a fan-out that is not the state of any of its nodes.

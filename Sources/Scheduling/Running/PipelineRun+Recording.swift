@@ -52,6 +52,8 @@ extension PipelineRun {
         // What the step says of its pipeline comes before what that says of itself.
         var named: Set<String> = []
         tags = tags.filter { named.insert($0.key).inserted }
+        // While the run is being written.
+        async let experimentName = options.enclosing == nil ? experiment.namedIn(store) : nil
         let run = try await store.createRun(
             RunCreation(
                 experimentID: experiment.id, name: options.runName ?? plan.name,
@@ -63,7 +65,7 @@ extension PipelineRun {
             return PipelineRun(
                 plan: plan, info: run, options: options, services: services, journal: Journal(), epoch: 1,
                 workFolder: try makeWorkFolder(of: run, services), reused: reused,
-                durations: await knownDurations(of: plan, run, services))
+                durations: await knownDurations(of: plan, run, services), experimentName: await experimentName)
         } catch {
             // Nothing has been started; a run that was begun is ended.
             _ = try? await store.updateRun(

@@ -21,8 +21,9 @@ extension PipelineRun {
     ) async throws -> PipelineRun {
         let store = services.store
         services.runner.prepare(for: plan)
-        let reused = try await EarlierResults(
-            of: plan, experimentID: try await store.run(id: runID).info.experimentID, in: store, but: runID)
+        let experimentID = try await store.run(id: runID).info.experimentID
+        let reused = try await EarlierResults(of: plan, experimentID: experimentID, in: store, but: runID)
+        async let experimentName = options.enclosing == nil ? nameOfExperiment(experimentID, in: store) : nil
         let (lease, before, redo) = try await claimNextEpoch(of: runID, redoing: steps, displacing: displaced, services)
         let epoch = lease.epoch
         let steps = wanted(steps, andBefore: redo, plan, services, isNested: options.enclosing != nil)
@@ -45,7 +46,8 @@ extension PipelineRun {
         if !(steps.isEmpty && redo.isEmpty) { try await store.deleteTag(NodeTag.redo, runID: runID) }
         return PipelineRun(
             plan: plan, info: info, options: options, services: services, journal: journal, epoch: epoch,
-            workFolder: try makeWorkFolder(of: info, services), reused: reused, displaced: before)
+            workFolder: try makeWorkFolder(of: info, services), reused: reused, displaced: before,
+            experimentName: await experimentName)
     }
 
     /// The steps to be done again: those named now, and those that the runner of the pipeline around this one wants or that an earlier

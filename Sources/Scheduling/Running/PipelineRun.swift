@@ -66,6 +66,8 @@ package actor PipelineRun {
     nonisolated let options: PipelineOptions
     nonisolated let services: PipelineServices
     nonisolated let epoch: Int
+    /// For whoever looks; nil in nested pipelines.
+    nonisolated let experimentName: String?
     /// Where places for outputs are made; gone when the pipeline has ended.
     nonisolated let workFolder: FilePath
     /// Steps whose runs' metrics, params or tags somebody asks for.
@@ -121,8 +123,9 @@ package actor PipelineRun {
     init(
         plan: Plan, info: RunInfo, options: PipelineOptions, services: PipelineServices, journal: Journal,
         epoch: Int, workFolder: FilePath, reused: EarlierResults, displaced: ProcessIdentity? = nil,
-        durations: [String: Int64] = [:]
+        durations: [String: Int64] = [:], experimentName: String? = nil
     ) {
+        self.experimentName = experimentName
         self.reused = reused
         self.displaced = displaced
         self.plan = plan
@@ -165,7 +168,7 @@ package actor PipelineRun {
     ///
     /// - Returns: how it ended, once that is recorded.
     package func run() async throws -> PipelineOutcome {
-        services.observe(.started(plan, info, epoch: epoch))
+        services.observe(.started(plan, info, epoch: epoch, experiment: experimentName))
         let lease = try await keepLease()
         defer { lease.cancel() }
         do {
