@@ -54,17 +54,20 @@ struct PipelineFile {
 
     /// Plans the pipeline.
     ///
-    /// - Parameter looksAtProjects: whether the entry points of the steps have to be there.
+    /// - Parameters:
+    ///   - looksAtProjects: whether the entry points of the steps have to be there.
+    ///   - fetched: pipelines in it that were not on this machine.
     /// - Returns: no plan when there are errors among the findings.
     func plan(
-        _ request: PlanRequest = PlanRequest(), isCheck: Bool = false, looksAtProjects: Bool = true
+        _ request: PlanRequest = PlanRequest(), isCheck: Bool = false, looksAtProjects: Bool = true,
+        fetched: FetchedPipelines = FetchedPipelines()
     ) -> (
         plan: Plan?, findings: [Diagnostic]
     ) {
         guard let pipeline, !findings.contains(where: { $0.severity == .error }) else { return (nil, findings) }
         var request = request
         if request.defaultName == "pipeline" { request.defaultName = defaultName }
-        let surroundings = surroundings(of: pipeline, looksAtProjects)
+        let surroundings = surroundings(of: pipeline, looksAtProjects, fetched)
         let made = Plan.make(
             pipeline, source: bytes, request: request, surroundings: surroundings, isCheck: isCheck)
         return (made.plan, findings + made.findings)
@@ -78,11 +81,16 @@ struct PipelineFile {
         return folder.lastComponent?.string ?? "pipeline"
     }
 
-    private func surroundings(of pipeline: Pipeline, _ looksAtProjects: Bool) -> PlanSurroundings {
+    /// Where the pipelines are that its steps name.
+    var nested: NestedPipelines { NestedPipelines(of: path, shown: shown) }
+
+    private func surroundings(
+        of pipeline: Pipeline, _ looksAtProjects: Bool, _ fetched: FetchedPipelines
+    ) -> PlanSurroundings {
         var surroundings = PlanSurroundings()
         surroundings.look(
-            at: pipeline, in: NestedPipelines(of: path, shown: shown), searchPath: environmentVariable("PATH"),
-            atProjects: looksAtProjects)
+            at: pipeline, in: nested, searchPath: environmentVariable("PATH"), atProjects: looksAtProjects,
+            fetched: fetched)
         return surroundings
     }
 

@@ -36,11 +36,11 @@ package struct NestedPipelines: Sendable {
         self.boundary = boundary
     }
 
-    private init(_ outer: NestedPipelines, _ file: FilePath, shown: String) {
+    private init(_ outer: NestedPipelines, _ file: FilePath, shown: String, boundary: FilePath?) {
         chain = outer.chain + [Link(key: Self.key(of: file), shown: shown)]
         folder = file.removingLastComponent()
         shownFolder = FilePath(shown).removingLastComponent()
-        boundary = outer.boundary
+        self.boundary = boundary
     }
 
     /// What tells the files of pipelines apart, whatever they are called.
@@ -93,7 +93,14 @@ package struct NestedPipelines: Sendable {
         // Of a folder its file is meant.
         if let name = file.lastComponent, shown.lastComponent != name { shown.append(name) }
         try Self.check(Self.key(of: file), shown.string, in: chain.map { ($0.key, $0.shown) })
-        return NestedPipelines(self, file, shown: shown.string)
+        return NestedPipelines(self, file, shown: shown.string, boundary: boundary)
+    }
+
+    /// The same of one that was fetched.
+    func entering(fetched: FetchedPipelines.Found, _ place: String) throws(InvalidInput) -> NestedPipelines {
+        let shown = "\(redactedURL(place))/\(fetched.file.lastComponent?.string ?? Self.standardFile)"
+        try Self.check(Self.key(of: fetched.file), shown, in: chain.map { ($0.key, $0.shown) })
+        return NestedPipelines(self, fetched.file, shown: shown, boundary: fetched.boundary)
     }
 
     /// - Parameter chain: the pipelines around it, by what tells them apart and as messages name them.

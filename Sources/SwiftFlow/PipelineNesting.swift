@@ -39,14 +39,6 @@ extension StandardServices {
         return PreparedNesting(plan: prepared.plan, options: prepared.options, services: parts)
     }
 
-    /// Whether the pipeline is in files of this machine, with nothing to be fetched.
-    func isHere(_ step: NestedStep) -> Bool {
-        guard step.version == nil, step.options.version == nil else { return false }
-        let nested = NestedPipelines(of: step.options.folder.appending("pipeline"), shown: "")
-        // One that is named wrongly has nothing to be fetched either.
-        do { return try nested.file(step.place) != nil } catch { return true }
-    }
-
     /// The pipeline as it was begun, and whether the step has the same params now.
     fileprivate func recordedNesting(
         _ known: Run, _ step: NestedStep, _ launcher: Launcher, _ digests: DigestCache

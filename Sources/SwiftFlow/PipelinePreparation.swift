@@ -174,8 +174,7 @@ extension StandardServices {
             artifacts: runArtifacts, observe: observe)
         parts.nest = { [self] step in try await nest(step, launcher: launcher, digests: digests) }
         parts.prepareNested = { [self] step in
-            guard isHere(step) else { return nil }
-            return try await prepareNested(step, launcher: launcher, digests: digests)
+            try await prepareNested(step, launcher: launcher, digests: digests)
         }
         parts.conclude = { [self] run in
             let report = try await pipelineReport(of: run.runID)

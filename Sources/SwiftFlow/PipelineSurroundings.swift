@@ -13,8 +13,10 @@ extension PlanSurroundings {
     ///   - nested: where the pipeline is.
     ///   - searchPath: where plug-ins are looked for.
     ///   - atProjects: whether the entry points of the steps have to be there.
+    ///   - fetched: pipelines that were not on this machine.
     package mutating func look(
-        at pipeline: Pipeline, in nested: NestedPipelines, searchPath: String?, atProjects: Bool = true
+        at pipeline: Pipeline, in nested: NestedPipelines, searchPath: String?, atProjects: Bool = true,
+        fetched: FetchedPipelines = FetchedPipelines()
     ) {
         let folder = nested.folder
         let plugins = Set(pipeline.steps.compactMap(\.namedBackend)).filter { hasPlugin($0, searchPath) }
@@ -37,7 +39,7 @@ extension PlanSurroundings {
         }
         if !atProjects {
             project = { _, _ in nil }
-            return lookAtPipelines(nested, searchPath, atProjects: false)
+            return lookAtPipelines(nested, searchPath, atProjects: false, fetched)
         }
         project = { (project, version) throws(InvalidInput) in
             guard let project else { return try Project(loading: folder) }
@@ -46,14 +48,25 @@ extension PlanSurroundings {
             guard case .folder(let root) = uri.location, version == nil else { return nil }
             return try Project(loading: root.pushing(FilePath(uri.subdirectory.description)).lexicallyNormalized())
         }
-        lookAtPipelines(nested, searchPath, atProjects: true)
+        lookAtPipelines(nested, searchPath, atProjects: true, fetched)
     }
 
-    private mutating func lookAtPipelines(_ nested: NestedPipelines, _ searchPath: String?, atProjects: Bool) {
+    private mutating func lookAtPipelines(
+        _ nested: NestedPipelines, _ searchPath: String?, atProjects: Bool, _ fetched: FetchedPipelines
+    ) {
         let outer = self
-        nestedPlan = { (place, request, isCheck) throws(InvalidInput) in
-            guard let file = try nested.file(place) else { return nil }
-            let inner = try nested.entering(file, place)
+        nestedPlan = { (place, version, request, isCheck) throws(InvalidInput) in
+            let file: FilePath
+            let inner: NestedPipelines
+            if let known = fetched[place, version, in: nested.folder] {
+                file = known.file
+                inner = try nested.entering(fetched: known, place)
+            } else {
+                // Another version of it has to be fetched first.
+                guard version == nil, let here = try nested.file(place) else { return nil }
+                file = here
+                inner = try nested.entering(here, place)
+            }
             let bytes: [UInt8]
             do {
                 bytes = try readFile(file, limit: Pipeline.sizeLimit)
@@ -64,7 +77,8 @@ extension PlanSurroundings {
             let errors = findings.filter { $0.severity == .error }
             guard let pipeline, errors.isEmpty else { throw InvalidInput(errors) }
             var surroundings = outer
-            surroundings.look(at: pipeline, in: inner, searchPath: searchPath, atProjects: atProjects)
+            surroundings.look(
+                at: pipeline, in: inner, searchPath: searchPath, atProjects: atProjects, fetched: fetched)
             var request = request
             request.defaultName =
                 (try? Project(loading: inner.folder))?.name ?? inner.folder.lastComponent?.string ?? request.defaultName

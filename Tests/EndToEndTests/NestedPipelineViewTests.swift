@@ -1,4 +1,5 @@
 import Files
+import Processes
 import SystemPackage
 import TestSupport
 import Testing
@@ -149,6 +150,72 @@ import Tracking
         let run = try await program.run("run", "p/outer.yaml", "--force", "prepare", "--progress", "plain")
         #expect(run.messages.contains("✓ prepare/clean succeeded"), "\(run.messages)")
         #expect(run.messages.contains("= folds[n=1]/clean cached"))
+    }
+
+    @Test func `plan fetches the pipelines that it names, and looks into them as into files of this machine`()
+        async throws
+    {
+        let git = try GitFixture(starter: try Keeper.launch())
+        let files = [
+            "pipeline.yaml": """
+            params: {n: 1}
+            cache: true
+            steps:
+              here: {command: 'echo {n}', params: {n: "${{ params.n }}"}}
+              deeper: {pipeline: sub/deeper.yaml, needs: [here]}
+            """,
+            "sub/deeper.yaml": "cache: true\nsteps: {there: {command: echo there}}\n",
+        ]
+        let first = try await git.makeRepository("nested", files: files)
+        try await git.commit(["sub/deeper.yaml": "cache: true\nsteps: {later: {command: echo later}}\n"], to: "nested")
+        let uri = "file://\(git.repository("nested").string)"
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: outer
+            steps:
+              old: {pipeline: "\(uri)", version: \(first), params: {n: 2}}
+              new: {pipeline: "\(uri)"}
+            """)
+        // Nothing has been recorded anywhere.
+        let before = try await program.run("plan", "pipeline.yaml")
+        #expect(before.exitCode == 0, "\(before.messages)")
+        #expect(before.output.hasPrefix("outer  4 steps, 4 to run, 0 reused"), "\(before.output)")
+        for row in ["old/here", "old/deeper/there", "new/here", "new/deeper/later"] {
+            #expect(before.output.contains("  \(row) "), "\(row): \(before.output)")
+        }
+        #expect(fileStatus(program.path.appending("mlflow.db")) == nil)
+
+        let run = try await program.run("run", "pipeline.yaml")
+        #expect(run.exitCode == 0, "\(run.messages)")
+        let after = try await program.run("plan", "pipeline.yaml", "--check")
+        #expect(after.exitCode == 0, "\(after.output)\(after.messages)")
+        #expect(after.output.contains("old/deeper/there   reuse  run "), "\(after.output)")
+
+        // A mistake in what its steps are given is found without starting anything.
+        try program.write("pipeline.yaml", "name: outer\nsteps: {new: {pipeline: \"\(uri)\", params: {m: 2}}}\n")
+        let wrong = try await program.run("plan", "pipeline.yaml")
+        #expect(wrong.exitCode == 2)
+        #expect(wrong.messages.contains("pipeline.yaml:2:"), "\(wrong.messages)")
+        #expect(wrong.messages.contains("has no param 'm'; did you mean 'n'?"), "\(wrong.messages)")
+    }
+
+    @Test func `of a pipeline that cannot be fetched the plan says so at its step, and shows the others`() async throws
+    {
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: outer
+            steps:
+              gone: {pipeline: "https://127.0.0.1:1/gone.git"}
+              next: {command: "true", needs: [gone]}
+            """)
+        let plan = try await program.run("plan", "pipeline.yaml")
+        #expect(plan.exitCode == 0, "\(plan.messages)")
+        #expect(
+            plan.messages.contains("pipeline.yaml:3:20: warning: the pipeline of step 'gone' cannot be looked into"),
+            "\(plan.messages)")
+        #expect(plan.output.contains("  gone   run    its own steps decide"), "\(plan.output)")
     }
 
     @Test func `a graph shows the steps of nested pipelines in a frame`() async throws {

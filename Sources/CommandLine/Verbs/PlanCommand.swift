@@ -36,10 +36,36 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let file = try PipelineFile.find(file)
-        let made = file.plan(try options.request())
+        let request = try options.request()
+        let environment = processEnvironment()
+        let services = try StandardServices(
+            trackingURI: store.trackingURI, environment: environment, workingDirectory: currentDirectory())
+        let launcher = services.launcher(
+            receiveOutput: { _, _ in },
+            observe: { event in
+                if case .note(let text) = event { Messages.note(text) }
+            })
+        var fetched = FetchedPipelines()
+        if let pipeline = file.pipeline {
+            let found = await services.fetchPipelines(
+                of: pipeline, in: file.nested, environment: environment, launcher: launcher)
+            fetched = found.fetched
+            file.show(found.problems)
+        }
+        let made = file.plan(request, fetched: fetched)
         file.show(made.findings)
-        guard let plan = made.plan else { throw ExitStatus(code: 2) }
-        let forecast = try await forecast(of: plan, file)
+        guard let plan = made.plan else {
+            await services.close()
+            throw ExitStatus(code: 2)
+        }
+        let forecast: PlanForecast
+        do {
+            forecast = try await self.forecast(of: plan, file, services, launcher)
+            await services.close()
+        } catch {
+            await services.close()
+            throw error
+        }
         switch output.format {
         case .json: Output.write(forecast.json)
         case .table: Output.write(PipelinePlanReport(forecast).text)
@@ -48,9 +74,11 @@ struct PlanCommand: AsyncParsableCommand {
     }
 
     /// What will happen, as far as the store tells.
-    private func forecast(of plan: Plan, _ file: PipelineFile) async throws(UsageError) -> PlanForecast {
+    private func forecast(
+        of plan: Plan, _ file: PipelineFile, _ services: StandardServices, _ launcher: Launcher
+    ) async throws(UsageError) -> PlanForecast {
         do {
-            guard let rehearsal = try await rehearsal(of: file) else {
+            guard let rehearsal = try await rehearsal(of: file, services, launcher) else {
                 return PlanForecast(plan, lookUp: { _, _ in .init(.run, "it has not been run before") })
             }
             return rehearsal.forecast
@@ -68,26 +96,17 @@ struct PlanCommand: AsyncParsableCommand {
     }
 
     /// What the store says; nil when nothing has been recorded there.
-    private func rehearsal(of file: PipelineFile) async throws -> PlanRehearsal? {
-        let environment = processEnvironment()
-        let services = try StandardServices(
-            trackingURI: store.trackingURI, environment: environment, workingDirectory: currentDirectory())
+    private func rehearsal(
+        of file: PipelineFile, _ services: StandardServices, _ launcher: Launcher
+    ) async throws -> PlanRehearsal? {
         var request = RunRequest(
-            uri: file.path.removingLastComponent().string, environment: environment,
+            uri: file.path.removingLastComponent().string, environment: processEnvironment(),
             workingDirectory: currentDirectory())
         if let experimentName { request.experiment = .name(experimentName) }
-        let launcher = services.launcher(receiveOutput: { _, _ in }, observe: { _ in })
-        do {
-            let source = PipelineSource(file: file.path, loaded: try await launcher.load(request))
-            var prepared = try services.prepare(
-                source, request: request, planRequest: try options.request(), report: { _ in })
-            prepared.options.usesCache = !ignoresCache
-            let rehearsal = try await services.rehearse(prepared, launcher: launcher)
-            await services.close()
-            return rehearsal
-        } catch {
-            await services.close()
-            throw error
-        }
+        let source = PipelineSource(file: file.path, loaded: try await launcher.load(request))
+        var prepared = try services.prepare(
+            source, request: request, planRequest: try options.request(), report: { _ in })
+        prepared.options.usesCache = !ignoresCache
+        return try await services.rehearse(prepared, launcher: launcher)
     }
 }

@@ -214,11 +214,10 @@ struct PlanMaker {
     private mutating func nestedPlans() -> [String: Plan] {
         var plans: [String: Plan] = [:]
         for step in pipeline.steps {
-            // Another version of it has to be fetched first.
-            guard case .pipeline(let place) = step.action, step.version == nil, place.isOpenBeforeStart,
-                !place.usesMatrix,
+            guard case .pipeline(let place) = step.action, place.isOpenBeforeStart, !place.usesMatrix,
                 let text = text(place, "'pipeline'")
             else { continue }
+            if let version = step.version, version.literal == nil { continue }
             var request = PlanRequest()
             request.maximumCells = self.request.maximumCells
             request.defaultName = step.name
@@ -231,7 +230,8 @@ struct PlanMaker {
                 request.params.append(.init(param.name, .value(value), at: param.value.location))
             }
             do throws(InvalidInput) {
-                guard let plan = try surroundings.nestedPlan(text, request, !isComplete) else { continue }
+                guard let plan = try surroundings.nestedPlan(text, step.version?.literal?.text, request, !isComplete)
+                else { continue }
                 plans[step.name] = plan
                 checkParams(of: step, against: plan.pipeline)
             } catch {

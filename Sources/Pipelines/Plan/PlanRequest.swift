@@ -61,7 +61,10 @@ package struct PlanSurroundings {
     package var project: (_ project: String?, _ version: String?) throws(InvalidInput) -> Project? = { _, _ in nil }
     /// The plan of a nested pipeline with the params that are known before the start; a check when some are not.
     package var nestedPlan:
-        (_ pipeline: String, _ request: PlanRequest, _ isCheck: Bool) throws(InvalidInput) -> Plan? = { _, _, _ in nil }
+        (_ pipeline: String, _ version: String?, _ request: PlanRequest, _ isCheck: Bool) throws(InvalidInput) -> Plan? =
+            {
+                _, _, _, _ in nil
+            }
     /// Backends that can be used; nil: any name may be one.
     package var backends: [String]?
     /// What keeps a step of this backend from seeing a file of this machine, and what to do; nil: nothing that is known.

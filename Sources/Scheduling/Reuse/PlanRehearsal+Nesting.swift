@@ -3,7 +3,7 @@ import Tracking
 
 /// Pipelines that are steps: what is handed to them and what they hand on, as if they were run.
 extension PlanRehearsal {
-    /// Nil for a pipeline that cannot be read before it is fetched.
+    /// Nil where pipelines cannot be looked into.
     func rehearse(_ node: PlanNode, _ resolved: ResolvedStep) async throws -> PlanRehearsal? {
         guard let prepare = services.prepareNested, case .pipeline(let place) = resolved.action else { return nil }
         let step = plan.steps[node.step]
@@ -17,7 +17,6 @@ extension PlanRehearsal {
             NestedStep(
                 place: place, version: resolved.version, params: resolved.params, node: node.id, options: options,
                 enclosing: enclosing, isForced: step.isForced, observe: { _ in }))
-        guard let prepared else { return nil }
         do {
             let rehearsal = try await PlanRehearsal(
                 prepared.plan, options: prepared.options, services: prepared.services, experimentID: experimentID)

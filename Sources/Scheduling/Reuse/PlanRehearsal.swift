@@ -107,7 +107,7 @@ package struct PlanRehearsal: Sendable {
             let rehearsal: PlanRehearsal
             do {
                 guard let known = try await rehearse(node, resolved) else {
-                    found.append(.init(.run, "its pipeline has to be fetched first"))
+                    found.append(.init(.run, "its own steps decide"))
                     continue
                 }
                 rehearsal = known

@@ -65,8 +65,8 @@ package struct PipelineServices: Sendable {
     package var observe: @Sendable (PipelineEvent) -> Void
     /// Prepares pipelines that are steps; nil where there are none.
     package var nest: Nesting?
-    /// The same without beginning it, for a forecast; what it returns is nil for one that would have to be fetched.
-    package var prepareNested: (@Sendable (NestedStep) async throws -> PreparedNesting?)?
+    /// The same without beginning it, for a forecast.
+    package var prepareNested: (@Sendable (NestedStep) async throws -> PreparedNesting)?
     /// What is done with a pipeline's run once its end is recorded, such as keeping a report of it.
     package var conclude: @Sendable (RunInfo) async throws -> Void = { _ in }
 

@@ -331,7 +331,7 @@ struct WrittenScope: Scope {
               sub: {pipeline: inner.yaml, params: {n: 5}}
               use: {command: x, params: {m: "${{ steps.sub.outputs.model }}"}}
             """)
-        fixture.surroundings.nestedPlan = { (name, request, isCheck) throws(InvalidInput) in
+        fixture.surroundings.nestedPlan = { (name, _, request, isCheck) throws(InvalidInput) in
             let bytes = Array(inner.utf8)
             guard let pipeline = Pipeline.read(bytes, file: name).pipeline else { return nil }
             let made = Plan.make(pipeline, source: bytes, request: request, isCheck: isCheck)

@@ -73,7 +73,7 @@ final class DriverHarness: Sendable {
 
     private static func surroundings(_ nested: [String: String]) -> PlanSurroundings {
         var surroundings = PlanSurroundings()
-        surroundings.nestedPlan = { (place, request, isCheck) throws(InvalidInput) in
+        surroundings.nestedPlan = { (place, _, request, isCheck) throws(InvalidInput) in
             let source = Array((nested[place] ?? "").utf8)
             guard let pipeline = Pipeline.read(source, file: place).0 else {
                 throw InvalidInput("there is no pipeline '\(place)'")
