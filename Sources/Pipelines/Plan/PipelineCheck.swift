@@ -40,6 +40,7 @@ struct PipelineCheck {
     mutating func checkAll() {
         for field in pipeline.fields { check(field, of: nil) }
         for step in pipeline.steps { check(step) }
+        warnAboutCacheOfAll()
         dependencies = pipeline.steps.map { dependencies(of: $0) }
         var sorting = DependencyOrder(dependencies.map { $0.map(\.step) })
         sorting.sort()
@@ -211,12 +212,17 @@ struct PipelineCheck {
 
     private mutating func warnAboutCache(_ step: Step) {
         guard let cache = step.cache else { return }
+        let shared = Set(pipeline.environment.map(\.name))
         for ignored in cache.ignore
-        where !step.parameters.contains(where: { $0.name == ignored.value })
-            && step.matrix?.variableNames.contains(ignored.value) != true
+        where !(step.parameters + step.environment).contains(where: { $0.name == ignored.value })
+            && step.matrix?.variableNames.contains(ignored.value) != true && !shared.contains(ignored.value)
         {
             // `defaults` may name params that only some steps have.
-            guard pipeline.steps.allSatisfy({ $0.parameters.allSatisfy { $0.name != ignored.value } }) else { continue }
+            guard
+                pipeline.steps.allSatisfy({
+                    ($0.parameters + $0.environment).allSatisfy { $0.name != ignored.value }
+                })
+            else { continue }
             let finding = Diagnostic(
                 .warning, code: "cache", at: ignored.location, "no step has a param '\(ignored.value)' to ignore",
                 remedy: suggestion(for: ignored.value, among: step.parameters.map(\.name), kind: "params"))
@@ -232,15 +238,33 @@ struct PipelineCheck {
                     "'\(use.reference)' is new in each run, so step '\(step.name)' will never be reused",
                     remedy: "add 'cache: {ignore: [\(param.name)]}', or 'cache: false'"))
         }
-        for variable in step.environment {
+        for variable in step.environment where !cache.ignore.contains(where: { $0.value == variable.name }) {
             guard let use = variable.value.references.first(where: { $0.reference.isNewEachTime }) else { continue }
-            findings.append(
-                Diagnostic(
-                    .warning, code: "cache", at: use.location,
-                    "'\(use.reference)' is new in each run, so step '\(step.name)' will never be reused",
-                    remedy: use.reference == .run("run_id")
-                        ? "read MLFLOW_RUN_ID in the code instead, or 'cache: false'" : "add 'cache: false'"))
+            warn(variable, use, "step '\(step.name)'")
         }
+    }
+
+    /// A variable of the top level is one of every step.
+    private mutating func warnAboutCacheOfAll() {
+        for variable in pipeline.environment {
+            guard let use = variable.value.references.first(where: { $0.reference.isNewEachTime }) else { continue }
+            let hit = pipeline.steps.first { step in
+                guard step.runsCode, let cache = step.cache else { return false }
+                return !step.environment.contains { $0.name == variable.name }
+                    && !cache.ignore.contains { $0.value == variable.name }
+            }
+            if let hit { warn(variable, use, pipeline.steps.count == 1 ? "step '\(hit.name)'" : "no step that has it") }
+        }
+    }
+
+    private mutating func warn(_ variable: NamedTemplate, _ use: ReferenceUse, _ what: String) {
+        let verb = what.hasPrefix("no ") ? "will ever" : "will never"
+        let instead = use.reference == .run("run_id") ? "read MLFLOW_RUN_ID in the code instead, or " : ""
+        findings.append(
+            Diagnostic(
+                .warning, code: "cache", at: use.location,
+                "'\(use.reference)' is new in each run, so \(what) \(verb) be reused",
+                remedy: "\(instead)add 'cache: {ignore: [\(variable.name)]}', or 'cache: false'"))
     }
 
     // MARK: Graph

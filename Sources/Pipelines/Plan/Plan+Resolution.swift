@@ -51,6 +51,19 @@ extension Plan {
         try Resolver(scope: self.scope(of: node, outside: scope), plan: self, node: node, hasRun: hasRun).resolved()
     }
 
+    /// The variables of the top level that are made of the run of the step that has them.
+    package var ownRunVariables: [String] { pipeline.environment.filter(\.value.usesOwnRun).map(\.name) }
+
+    /// Those variables for the run that the scope knows.
+    package func resolveOwnRunVariables(in scope: some Scope) throws(EvaluationError) -> [NamedText] {
+        let scope = NodeScope(params: values, name: name, cell: nil, outside: scope)
+        var variables: [NamedText] = []
+        for variable in pipeline.environment where variable.value.usesOwnRun {
+            variables.append(NamedText(variable.name, try variable.value.value(in: scope).text ?? ""))
+        }
+        return variables
+    }
+
     private func scope<Outside: Scope>(of node: PlanNode, outside: Outside) -> NodeScope<Outside> {
         NodeScope(params: values, name: name, cell: node.cell, outside: outside)
     }
@@ -94,11 +107,19 @@ private struct Resolver<Outside: Scope> {
             cache: try cache(of: step), tags: try tags(of: step),
             description: try text(step.description, "'description'"))
         resolved.awaitedParams = awaited
-        resolved.awaitedVariables = step.environment.filter { isAwaited($0) }.map(\.name)
+        guard step.runsCode else { return resolved }
+        resolved.awaitedVariables = variables(of: step).filter { isAwaited($0) }.map(\.name)
+        resolved.usesOwnRun = (step.parameters + variables(of: step)).contains { $0.value.usesOwnRun }
         return resolved
     }
 
     private func isAwaited(_ value: NamedTemplate) -> Bool { !hasRun && value.value.usesOwnRun }
+
+    /// The pipeline's variables, then the step's, which win.
+    private func variables(of step: Step) -> [NamedTemplate] {
+        let own = Set(step.environment.map(\.name))
+        return plan.pipeline.environment.filter { !own.contains($0.name) } + step.environment
+    }
 
     // MARK: Parts
 
@@ -124,11 +145,10 @@ private struct Resolver<Outside: Scope> {
         }
     }
 
-    /// The pipeline's variables, then the step's, which win.
+    /// What is made of its own run is for a step that runs code; one that is a pipeline leaves that to its steps.
     private func environment(of step: Step) throws -> [NamedText] {
-        let own = Set(step.environment.map(\.name))
-        let shared = plan.pipeline.environment.filter { !own.contains($0.name) }
-        return try texts(shared + step.environment.filter { !isAwaited($0) }, "variable")
+        try texts(
+            variables(of: step).filter { !isAwaited($0) && (step.runsCode || !$0.value.usesOwnRun) }, "variable")
     }
 
     private func tags(of step: Step) throws -> [NamedText] {

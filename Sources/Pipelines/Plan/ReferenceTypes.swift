@@ -72,16 +72,16 @@ struct ReferenceTypes: TypeScope {
                     remedy: suggestion(for: field, among: Reference.fieldsOfRun, kind: "fields"), at: .whole))
         }
         guard contexts.contains(.ownRun) else {
+            var why = "the run is made once these values are known"
             var remedy = "use it in 'params' or 'env' of the step"
             if case .pipeline? = step?.action {
-                // Its run is that of the nested pipeline, which begins with its params.
+                // Which steps have which values is recorded with the run, so that any runner can go on with it.
+                why = "the run of a step that is a pipeline begins with its params"
                 remedy = "write 'pipeline.\(field)' in the nested pipeline"
-                if field != "run_id" { remedy = "use it in the steps of the nested pipeline" }
+                if field != "run_id" { remedy = "write 'run.\(field)' in the steps of the nested pipeline" }
             }
             return .failure(
-                ReferenceProblem(
-                    "P043", "'run.\(field)' cannot be used here: the run is made once these values are known",
-                    remedy: remedy, at: .whole))
+                ReferenceProblem("P043", "'run.\(field)' cannot be used here: \(why)", remedy: remedy, at: .whole))
         }
         return .success(.string)
     }

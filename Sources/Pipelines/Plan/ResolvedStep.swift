@@ -75,6 +75,8 @@ package struct ResolvedStep: Sendable, Hashable {
     /// Params and variables that are made of the attempt's own run, and are left out while there is none.
     package var awaitedParams: [String] = []
     package var awaitedVariables: [String] = []
+    /// Whether some of its values are made of its own run, whether or not there is one.
+    package var usesOwnRun = false
 
     /// Whether its values are complete only once its run has been made.
     package var awaitsRun: Bool { !awaitedParams.isEmpty || !awaitedVariables.isEmpty }

@@ -4,9 +4,12 @@ extension Step {
         fields.flatMap(\.template.references) + conditions.flatMap(\.expression.references)
     }
 
-    /// Whether its params or variables are made of the attempt's own run.
-    package var usesOwnRun: Bool {
-        parameters.contains { $0.value.usesOwnRun } || environment.contains { $0.value.usesOwnRun }
+    /// Whether it runs code of its own, whose run is the attempt's.
+    package var runsCode: Bool {
+        switch action {
+        case .entryPoint, .command: true
+        case .pipeline, .register, .search: false
+        }
     }
 }
 

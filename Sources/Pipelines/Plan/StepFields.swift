@@ -138,7 +138,7 @@ extension Pipeline {
         for limit in limits { add(limit.value, "'\(limit.name)' in 'limits'", .amount) }
         for tag in tags { add(tag.value, "'\(tag.name)' in 'tags'", .text) }
         for variable in environment {
-            add(variable.value, "'\(variable.name)' in 'env'", .text, [.attempt, .pipelineRun, .secrets])
+            add(variable.value, "'\(variable.name)' in 'env'", .text, [.attempt, .pipelineRun, .ownRun, .secrets])
         }
         for output in outputs { add(output.value, "'\(output.name)' in 'outputs'", .value, [.steps, .pipelineRun]) }
         return fields

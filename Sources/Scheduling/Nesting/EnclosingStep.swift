@@ -22,6 +22,8 @@ package struct EnclosingStep: Sendable {
     package var devices: [Int]
     /// Variables of every nested step.
     package var variables: [String: String]
+    /// More of them, each made of the run of the step that has it.
+    package var ownRunVariables = OwnRunVariables()
     /// Secrets that every nested step gets as variables.
     package var secrets: [String: String]
     /// Where artifacts that are bound to params lie on this machine, by URI.
@@ -29,6 +31,14 @@ package struct EnclosingStep: Sendable {
     /// Metrics that the step promises.
     package var metrics: [String]
     package var lender: any ResourceLender
+}
+
+/// Variables whose values are made of the run of the step that has them.
+package struct OwnRunVariables: Sendable {
+    var names: [String] = []
+    var values: @Sendable (RunInfo) throws -> [NamedText] = { _ in [] }
+
+    package init() {}
 }
 
 /// Lets steps of a nested pipeline use what the outer one has left.
@@ -84,6 +94,43 @@ package struct PreparedNesting: Sendable {
 package typealias Nesting = @Sendable (NestedStep) async throws -> PipelineRun
 
 extension PipelineOptions {
+    /// Everything one attempt of a node needs, also of what the pipelines around this one say.
+    func resolve(
+        _ node: PlanNode, of plan: Plan, in scope: OutcomeScope, hasRun: Bool = false
+    ) throws -> ResolvedStep {
+        var resolved = try plan.resolve(node, in: scope, hasRun: hasRun)
+        guard let outer = enclosing?.ownRunVariables, plan.steps[node.step].step.runsCode else { return resolved }
+        let own = Set(resolved.environment.map(\.name) + resolved.awaitedVariables)
+        let names = outer.names.filter { !own.contains($0) }
+        guard !names.isEmpty else { return resolved }
+        resolved.usesOwnRun = true
+        if hasRun, let run = scope.run {
+            resolved.environment += try outer.values(run).filter { names.contains($0.name) }
+        } else {
+            resolved.awaitedVariables += names
+        }
+        return resolved
+    }
+
+    /// Those of the top levels of this pipeline and of the ones around it, for the steps of one that is this step.
+    ///
+    /// - Parameter scope: what else they are made of.
+    func ownRunVariables(of step: ResolvedStep, in plan: Plan, _ scope: OutcomeScope) -> OwnRunVariables {
+        let outer = enclosing?.ownRunVariables ?? OwnRunVariables()
+        let replaced = Set(step.environment.map(\.name))
+        let own = plan.ownRunVariables.filter { !replaced.contains($0) }
+        let inherited = outer.names.filter { !replaced.contains($0) && !own.contains($0) }
+        var variables = OwnRunVariables()
+        variables.names = inherited + own
+        variables.values = { run in
+            var scope = scope
+            scope.run = run
+            return try outer.values(run).filter { inherited.contains($0.name) }
+                + plan.resolveOwnRunVariables(in: scope).filter { own.contains($0.name) }
+        }
+        return variables
+    }
+
     /// The secrets that a step sees: those of the steps around its pipeline, and its own.
     func secrets(of step: ResolvedStep) -> [String: String] {
         var secrets = enclosing?.secrets ?? [:]

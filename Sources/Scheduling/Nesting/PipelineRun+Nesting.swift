@@ -47,6 +47,14 @@ extension PipelineRun {
     }
 
     private func enclosing(_ attempt: StepAttempt, node: Int?) -> EnclosingStep {
+        var enclosing = bareEnclosing(attempt, node: node)
+        var scope = scope()
+        scope.facts = ["attempt": .int(attempt.number)]
+        enclosing.ownRunVariables = options.ownRunVariables(of: attempt.resolved, in: plan, scope)
+        return enclosing
+    }
+
+    private func bareEnclosing(_ attempt: StepAttempt, node: Int?) -> EnclosingStep {
         let reserved = node.map { records[$0].reserved } ?? [:]
         var limits = machine.pool.sharedLimits
         for (name, amount) in reserved { limits[name] = amount }

@@ -210,7 +210,7 @@ extension ResolvedStep {
     var isCacheable: Bool {
         guard let cache else { return false }
         // What is made of its own run is another value each time, unless that does not matter.
-        guard awaitedVariables.isEmpty, awaitedParams.allSatisfy(cache.ignore.contains) else { return false }
+        guard (awaitedParams + awaitedVariables).allSatisfy(cache.ignore.contains) else { return false }
         switch action {
         case .entryPoint, .command: return true
         case .pipeline, .register, .search: return false

@@ -7,12 +7,13 @@ extension PlanRehearsal {
     func rehearse(_ node: PlanNode, _ resolved: ResolvedStep) async throws -> PlanRehearsal? {
         guard let prepare = services.prepareNested, case .pipeline(let place) = resolved.action else { return nil }
         let step = plan.steps[node.step]
-        let enclosing = EnclosingStep(
+        var enclosing = EnclosingStep(
             path: options.enclosing.map { nestedName($0.path, node.id) } ?? node.id, tags: [], parentRunID: "",
             outerRuns: [], experimentID: experimentID, limits: [:], reserved: [],
             devices: [], variables: options.variables(of: resolved), secrets: options.secrets(of: resolved),
             localPaths: [:], metrics: resolved.metrics,
             lender: NothingToLend())
+        enclosing.ownRunVariables = options.ownRunVariables(of: resolved, in: plan, scope(node))
         let prepared = try await prepare(
             NestedStep(
                 place: place, version: resolved.version, params: resolved.params, node: node.id, options: options,

@@ -103,7 +103,7 @@ package struct PlanRehearsal: Sendable {
                 found.append(.init(.omit, "its condition is false"))
                 continue
             }
-            guard let resolved = try? plan.resolve(node, in: scope(node)) else { return wait(step) }
+            guard let resolved = try? options.resolve(node, of: plan, in: scope(node)) else { return wait(step) }
             let rehearsal: PlanRehearsal
             do {
                 guard let known = try await rehearse(node, resolved) else {
@@ -182,7 +182,7 @@ package struct PlanRehearsal: Sendable {
     /// What can be asked for a node; nil when its values cannot be had yet.
     private mutating func candidate(_ node: PlanNode, _ step: PlannedStep) async throws -> Candidate? {
         let resolved: ResolvedStep
-        do { resolved = try plan.resolve(node, in: scope(node)) } catch { return nil }
+        do { resolved = try options.resolve(node, of: plan, in: scope(node)) } catch { return nil }
         guard resolved.isCacheable else {
             return .run(node, reason: resolved.awaitsRun ? "it is told its own run, which is new" : "never reused")
         }

@@ -60,6 +60,7 @@ extension LauncherStepRunner {
         }
         inputs.variables = attempt.inherited
         for variable in resolved.environment { inputs.variables[variable.name] = variable.value }
+        for name in cache.ignore { inputs.variables[name] = nil }
         inputs.secretNames = Set(resolved.secrets).union(attempt.secrets.keys)
         for output in resolved.outputs { inputs.outputs[output.name] = output.value }
         inputs.salt = cache.salt

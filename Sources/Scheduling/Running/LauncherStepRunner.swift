@@ -230,7 +230,7 @@ package final class LauncherStepRunner: StepRunner {
             parentRunID: attempt.parentRunID, environment: stepEnvironment(), workingDirectory: loaded.checkout.root,
             grace: resolved.grace)
         request.runID = attempt.runID
-        request.completesRun = attempt.step.step.usesOwnRun
+        request.completesRun = attempt.resolved.usesOwnRun
         request.jobName = attempt.launchName
         request.pipelineRunID = attempt.pipelineRunID
         request.image = resolved.image

@@ -99,7 +99,7 @@ extension PipelineRun {
             // That of an attempt which an earlier runner began is there already.
             let adopted = records[node].adopted?.info
             scope.run = adopted
-            let resolved = try plan.resolve(planned, in: scope, hasRun: adopted != nil)
+            let resolved = try options.resolve(planned, of: plan, in: scope, hasRun: adopted != nil)
             records[node].resolved = resolved
             records[node].amounts = amounts(of: resolved, step)
             records[node].reserved = reserved(of: resolved, step)

@@ -115,7 +115,8 @@ extension PipelineRun {
         let launch = launchName(pipelineRun: info.runID, node: id, attempt: last.number)
         scope.places = places(of: step.step, launch: launch)
         var attempt = StepAttempt(
-            node: id, step: step, number: last.number, resolved: try plan.resolve(node, in: scope, hasRun: true),
+            node: id, step: step, number: last.number,
+            resolved: try options.resolve(node, of: plan, in: scope, hasRun: true),
             experimentID: info.experimentID,
             parentRunID: last.run.data.tag(WellKnownTag.parentRunID) ?? info.runID, launchName: launch,
             tags: [Tag(NodeTag.epoch, String(epoch))], readySince: last.run.info.startTime, places: scope.places,

@@ -23,7 +23,7 @@ extension PipelineRun {
             var scope = scope(places: attempt.places, cell: planned.cell)
             scope.facts = ["attempt": .int(attempt.number)]
             scope.run = begun
-            let resolved = try plan.resolve(planned, in: scope, hasRun: true)
+            let resolved = try options.resolve(planned, of: plan, in: scope, hasRun: true)
             var complete = makeAttempt(node, resolved, devices: attempt.devices)
             complete.runID = begun.runID
             return await services.runner.run(complete, control: control)

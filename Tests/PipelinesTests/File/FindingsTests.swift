@@ -111,8 +111,11 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             "P043", "write 'pipeline.run_id' in the nested pipeline",
             "steps:\n  s: {pipeline: other.yaml, params: {a: '${{ ‸run.run_id }}'}}"),
         Mistake(
+            "P043", "begins with its params; write 'run.artifact_uri' in the steps of the nested pipeline",
+            "steps:\n  s: {pipeline: other.yaml, env: {a: '${{ ‸run.artifact_uri }}'}}"),
+        Mistake(
             "P043", "'run.artifact_uri' cannot be used here",
-            "env: {A: '${{ ‸run.artifact_uri }}'}\nsteps:\n  s: {command: x}"),
+            "tags: {A: '${{ ‸run.artifact_uri }}'}\nsteps:\n  s: {command: x}"),
         Mistake("P044", "null", "steps:\n  s: {command: x, params: {a: 'x${{ ‸null }}'}}"),
         Mistake("P046", "", "steps:\n  s: {command: x, when: 1 ‸== 'x'}"),
         Mistake("P047", "a → b → a", "steps:\n  ‸a: {command: x, needs: [b]}\n  b: {command: x, needs: [a]}"),

@@ -60,10 +60,75 @@ import Tracking
         await harness.close()
     }
 
+    @Test func `a variable of the top level tells every step its own run, also in nested pipelines`() async throws {
+        let harness = try await DriverHarness(
+            """
+            name: own
+            env: {PLACE: "${{ run.artifact_uri }}", WHO: "${{ pipeline.name }}"}
+            steps:
+              a: {command: 'step {id}', params: {id: "${{ run.run_id }}"}}
+              b: {command: step, env: {PLACE: mine}}
+              c:
+                command: 'step {i}'
+                matrix: {i: [1, 2]}
+                retry: {times: 1, delay: 1s}
+              inner: {pipeline: inner.yaml}
+              found: {search: {filter: "tags.x = 'y'"}}
+            """,
+            nested: [
+                "inner.yaml": """
+                name: inner
+                env: {WHO: "${{ pipeline.name }} of ${{ run.run_id }}"}
+                steps:
+                  d: {command: step}
+                  e: {command: step, env: {PLACE: mine}}
+                  deeper: {pipeline: deeper.yaml}
+                """,
+                "deeper.yaml": "steps: {f: {command: step}}",
+            ]
+        ) { work in
+            let (place, who) = (work.variables["PLACE"], work.variables["WHO"])
+            let own = work.job.run
+            let isTold =
+                switch work.node {
+                case "a": work.knowsItsRun && who == "own"
+                case "b": place == "mine" && who == "own"
+                case "inner/e": place == "mine" && who == "inner of \(own.runID)"
+                case "inner/d", "inner/deeper/f": place == own.artifactURI && who == "inner of \(own.runID)"
+                default: place == own.artifactURI && who == "own" && work.attempt == 2
+                }
+            return .exited(isTold ? 0 : 1)
+        }
+        let outcome = try await harness.run()
+        #expect(outcome.state == .succeeded, "\(outcome.reason ?? "")")
+        #expect(harness.engine.launches.count == 9)
+        #expect(harness.witness.broken.isEmpty, "\(harness.witness.broken)")
+        await harness.close()
+    }
+
+    @Test(arguments: [("cache: true", false), ("cache: {ignore: [ID]}", true)])
+    func `what all steps are told of their own runs keeps them from being reused, unless it is to be ignored`(
+        cache: String, isReused: Bool
+    ) async throws {
+        let harness = try await DriverHarness(
+            """
+            name: own
+            \(cache)
+            env: {ID: "${{ run.run_id }}"}
+            steps: {a: {command: step}, inner: {pipeline: inner.yaml}}
+            """,
+            nested: ["inner.yaml": "\(cache)\nsteps: {b: {command: step}}"])
+        for _ in 1...2 { #expect(try await harness.run().state == .succeeded) }
+        #expect(harness.engine.launches.count == (isReused ? 2 : 4))
+        await harness.close()
+    }
+
     @Test(arguments: [
         (#"params: {id: "${{ run.run_id }}"}, cache: true"#, false),
         (#"params: {id: "${{ run.run_id }}"}, cache: {ignore: [id]}"#, true),
         (#"env: {ID: "${{ run.run_id }}"}, cache: {ignore: [id]}"#, false),
+        (#"env: {ID: "${{ run.run_id }}"}, cache: {ignore: [ID]}"#, true),
+        (#"env: {ID: "${{ pipeline.run_id }}"}, cache: {ignore: [ID]}"#, true),
     ])
     func `what is told its own run is reused only where that does not matter`(step: String, isReused: Bool) async throws
     {
