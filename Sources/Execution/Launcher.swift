@@ -178,7 +178,8 @@ package struct Launcher: Sendable {
         } catch is CancellationError {
             outcome = RunOutcome(status: .killed, kind: .stopped, reason: "stopped before the command was started")
         } catch {
-            var reason = reasonText(error)
+            // Whoever finds the failed run later has seen nothing else of it.
+            var reason = reasonText(error, withRemedies: true)
             if case .again = beginning {
                 reason =
                     "its job could not be found again, and may still run in '\(prepared.request.backend)': \(reason)"
@@ -284,9 +285,12 @@ package struct Launcher: Sendable {
         return outcome
     }
 
-    private func reasonText(_ error: any Error) -> String {
+    private func reasonText(_ error: any Error, withRemedies: Bool = false) -> String {
         guard let explained = error as? any ExplainedError else { return "\(error)" }
-        return explained.diagnostics.map { redactedText($0.message) }.joined(separator: "; ")
+        return explained.diagnostics.map { diagnostic in
+            let remedy = withRemedies ? diagnostic.remedy.map { "; \($0)" } : nil
+            return redactedText(diagnostic.message + (remedy ?? ""))
+        }.joined(separator: "; ")
     }
 }
 

@@ -76,10 +76,12 @@ import Tracking
     }
 
     @Test func `a backend that refuses the job leaves a failed run, not a running one`() async throws {
-        let result = try await launcher(ScriptedBackend { _ in throw InvalidInput("the cluster is full") }).run(
+        let result = try await launcher(
+            ScriptedBackend { _ in throw InvalidInput("the cluster is full", remedy: "wait") }
+        ).run(
             request())
         #expect(result.status == .failed)
-        #expect(result.outcome.reason == "the cluster is full")
+        #expect(result.outcome.reason == "the cluster is full; wait")
     }
 
     @Test func `what follows the command may turn its success into a failure, and is recorded`() async throws {
