@@ -11,6 +11,7 @@ targets=("$@")
 folder=$(mktemp -d /tmp/sf-engines.XXXXXX)
 stop() {
     scripts/engines/registry.sh stop "$folder/registry"
+    scripts/engines/registry.sh stop "$folder/private-registry"
     scripts/engines/docker.sh stop "$folder/docker"
     scripts/engines/podman.sh stop "$folder/podman"
     scripts/engines/kubernetes.sh stop "$folder/kubernetes"
@@ -23,6 +24,12 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+# One that gives images to everybody, and one that wants a login.
+start_registries() {
+    scripts/engines/registry.sh start "$folder/registry" "$(free_port)" &&
+        scripts/engines/registry.sh start "$folder/private-registry" "$(free_port)" tester
+}
+
 source scripts/targets.sh
 for target in "${targets[@]}"; do
     suite=$target
@@ -30,23 +37,23 @@ for target in "${targets[@]}"; do
     case $target in
     Docker)
         docker=$(scripts/engines/docker.sh start "$folder/docker") &&
-            registry=$(scripts/engines/registry.sh start "$folder/registry" "$(free_port)") || {
+            registries=$(start_registries) || {
             failed+=("$target (its engine)")
             continue
         }
         # Lines of `export` of the scripts' own making.
         eval "$docker"
-        eval "$registry"
+        eval "$registries"
         ;;
     Podman)
         # The Docker tests with the other client, as far as they mean both.
         podman=$(scripts/engines/podman.sh start "$folder/podman") &&
-            registry=$(scripts/engines/registry.sh start "$folder/registry" "$(free_port)") || {
+            registries=$(start_registries) || {
             failed+=("$target (its engine)")
             continue
         }
         eval "$podman"
-        eval "$registry"
+        eval "$registries"
         suite=Docker
         # For this target alone.
         variables=(SWIFTFLOW_TEST_CONTAINER_CLIENT=podman)
@@ -54,11 +61,11 @@ for target in "${targets[@]}"; do
     KubernetesEngine)
         # Its node has a Docker daemon of its own, so that the other tests' containers are none of its business.
         scripts/engines/kubernetes.sh start "$folder/kubernetes" &&
-            registry=$(scripts/engines/registry.sh start "$folder/registry" "$(free_port)") || {
+            registries=$(start_registries) || {
             failed+=("$target (its engine)")
             continue
         }
-        eval "$registry"
+        eval "$registries"
         export SWIFTFLOW_TEST_KUBERNETES="$folder/kubernetes"
         ;;
     esac

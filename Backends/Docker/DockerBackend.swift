@@ -55,7 +55,11 @@ package struct DockerBackend: Backend {
         let client = try client()
         if let image = needs.image {
             // One question answers two: whether the engine is there, and whether the image has to be pulled.
-            if let facts = try await client.image(image) { memory.remember(facts, as: image) }
+            if let facts = try await client.image(image) {
+                memory.remember(facts, as: image)
+            } else if let refusal = await client.missingLogin(for: image) {
+                throw refusal
+            }
         } else {
             _ = try await client.version()
         }

@@ -20,21 +20,25 @@ struct ImagePreparation: Sendable {
     var workingDirectory: FilePath
     var starter: any ProcessStarter
 
-    /// Checks names and wishes, so that nothing is built in vain (row K-02).
+    /// Checks names, wishes and logins, so that nothing is built in vain (row K-02).
     ///
     /// - Parameter templateHasImage: the job template's container says in which image it runs.
-    func check(_ request: ContainerRequest?, projectName: String?, source: JobSource, templateHasImage: Bool) throws {
+    func check(
+        _ request: ContainerRequest?, projectName: String?, source: JobSource, templateHasImage: Bool
+    ) async throws {
         var findings: [Diagnostic] = []
         func examine(_ work: () throws(InvalidInput) -> Void) {
             do throws(InvalidInput) { try work() } catch { findings += error.diagnostics }
         }
         let image = configured ?? request?.image
-        if let image { examine { () throws(InvalidInput) in _ = try ImageReference(image) } }
+        var base: ImageReference?
+        var target: ImageReference?
+        if let image { examine { () throws(InvalidInput) in base = try ImageReference(image) } }
         let builds = request?.buildsImage == true
         if builds {
             if let repository {
                 examine { () throws(InvalidInput) in
-                    _ = try ImageBuild.reference(
+                    target = try ImageBuild.reference(
                         projectName: projectName, repository: repository, commit: source.commit)
                 }
             } else {
@@ -54,6 +58,17 @@ struct ImagePreparation: Sendable {
                 ))
         }
         guard findings.isEmpty else { throw InvalidInput(findings) }
+        guard builds, let base, let target else { return }
+        // The engine of this machine builds and pushes; what a cluster pulls with is the cluster's business.
+        let client = try client()
+        let isHere = try await client.image(base) != nil
+        for image in isHere ? [target] : [base, target] {
+            if let refusal = await client.missingLogin(for: image) { throw refusal }
+        }
+    }
+
+    private func client() throws(ContainerError) -> ContainerClient {
+        try ContainerClient(environment: environment, workingDirectory: workingDirectory, starter: starter)
     }
 
     /// - Returns: nil when the template's own image is to be used.
@@ -63,8 +78,7 @@ struct ImagePreparation: Sendable {
         guard job.container?.buildsImage == true, let repository else {
             return Image(reference: "\(base)", uri: "\(base)", id: nil)
         }
-        let client = try ContainerClient(
-            environment: environment, workingDirectory: workingDirectory, starter: starter)
+        let client = try client()
         let name = try ImageBuild.reference(
             projectName: job.projectName, repository: repository, commit: job.source.commit)
         let report = job.report

@@ -176,6 +176,8 @@ package final class JobFollower: Sendable {
     /// What the user has been told, and since when what lasts.
     private struct Progress {
         var lastReason: String?
+        /// What was wrong when something was last tried.
+        var lastCause: String?
         /// A pull that fails is told by turns as what failed and as what is waited for.
         var toldReasons: Set<String> = []
         var stuckSince: ContinuousClock.Instant?
@@ -227,6 +229,7 @@ package final class JobFollower: Sendable {
             progress.lastReason = reason.text
             if progress.toldReasons.insert(reason.text).inserted { job.note("waiting: \(reason.text)") }
         }
+        if !reason.isOnlyPause { progress.lastCause = reason.text }
         guard reason.isStuck else {
             progress.stuckSince = nil
             return nil
@@ -237,7 +240,8 @@ package final class JobFollower: Sendable {
         await job.remove(grace: .zero)
         return .failed(
             .launch,
-            reason: "the job could not start within \(settings.pendingTimeout.components.seconds) s: \(reason.text)",
+            reason:
+                "the job could not start within \(settings.pendingTimeout.components.seconds) s: \(progress.lastCause ?? reason.text)",
             end: nil)
     }
 

@@ -18,6 +18,7 @@ package struct JobManifest: Sendable {
     /// In the order they are written; they win over the template's.
     package var variables: [(name: String, value: String)]
     package var secrets: [KubernetesConfiguration.SecretSource]
+    package var pullSecrets: [String] = []
     package var resources: ResourceRequest
     package var graphicsResource = "nvidia.com/gpu"
     package var timeToLive: Int64?
@@ -84,6 +85,11 @@ package struct JobManifest: Sendable {
         let first = container(containers.first?.object ?? JSONObject(), others: containers.dropFirst())
         containers = [first] + containers.dropFirst()
         pod["containers"] = .array(containers)
+        let pullSecrets = self.pullSecrets.map { JSONValue.object(["name": .string($0)]) }
+        if !pullSecrets.isEmpty {
+            let given = pod["imagePullSecrets"]?.array ?? []
+            pod["imagePullSecrets"] = .array(given + pullSecrets.filter { !given.contains($0) })
+        }
         code.add(to: &pod, secrets: secretReferences, pullPolicy: pullPolicy)
         template["spec"] = .object(pod)
         spec["template"] = .object(template)

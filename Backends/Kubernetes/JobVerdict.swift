@@ -1,3 +1,4 @@
+import Containers
 package import Execution
 package import Processes
 
@@ -94,10 +95,13 @@ package struct PendingReason: Sendable, Hashable {
     package var text: String
     /// Whether waiting rarely helps: it counts against `pending-timeout`.
     package var isStuck: Bool
+    /// It says only that the cluster tries again, and not what went wrong before.
+    package var isOnlyPause = false
 
-    package init(_ text: String, isStuck: Bool) {
+    package init(_ text: String, isStuck: Bool, isOnlyPause: Bool = false) {
         self.text = text
         self.isStuck = isStuck
+        self.isOnlyPause = isOnlyPause
     }
 }
 
@@ -111,8 +115,14 @@ extension PodState {
             guard case .waiting(let reason?, let message) = container.phase,
                 !["ContainerCreating", "PodInitializing"].contains(reason)
             else { continue }
+            let wantsLogin = reason == "ErrImagePull" && ContainerClient.isAboutLogin((message ?? "").lowercased())
+            let remedy =
+                wantsLogin
+                ? "; if the image is a private one, name a secret with a login for its registry (\"image-pull-secrets\" in the backend configuration)"
+                : ""
             return PendingReason(
-                "container '\(container.name)': \(reason)\(message.map { ": \($0)" } ?? "")", isStuck: true)
+                "container '\(container.name)': \(reason)\(message.map { ": \($0)" } ?? "")\(remedy)", isStuck: true,
+                isOnlyPause: reason == "ImagePullBackOff")
         }
         return nil
     }

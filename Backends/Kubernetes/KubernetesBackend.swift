@@ -53,7 +53,7 @@ package struct KubernetesBackend: Backend {
     package func check(_ job: ProspectiveJob) async throws {
         let place = try await place()
         let images = images
-        try images.check(
+        try await images.check(
             job.container, projectName: job.projectName, source: job.source,
             templateHasImage: place.template.hasImage)
         try VisibleFiles(of: job.source, configuration.code, place.template).check(job.paths)
@@ -203,6 +203,7 @@ package struct KubernetesBackend: Backend {
         manifest.labels = [(ObjectLabel.managedBy, ObjectLabel.product)]
         manifest.pullPolicy = configuration.pullPolicy
         manifest.secrets = configuration.secrets
+        manifest.pullSecrets = configuration.pullSecrets
         manifest.resources = resources
         manifest.graphicsResource = configuration.graphicsResource
         manifest.timeToLive = configuration.timeToLive

@@ -36,6 +36,8 @@ package struct KubernetesConfiguration: Sendable, Hashable {
     package var image: String?
     package var pullPolicy: PullPolicy?
     package var secrets: [SecretSource] = []
+    /// Secrets of the cluster with logins of registries, beside those of the template.
+    package var pullSecrets: [String] = []
     /// Seconds the ended job is kept; nil keeps it for good.
     package var timeToLive: Int64? = 86_400
     /// How long a pod may fail to start for a reason that waiting rarely mends, such as an image that cannot be pulled.
@@ -75,6 +77,7 @@ package struct KubernetesConfiguration: Sendable, Hashable {
         image = reader.text("image")
         pullPolicy = reader.choice("image-pull-policy")
         secrets = reader.secrets("secrets")
+        pullSecrets = reader.secretNames("image-pull-secrets")
         if let value = reader.duration("ttl-seconds-after-finished", isOptional: true) {
             timeToLive = value?.components.seconds
         }
@@ -161,19 +164,31 @@ private struct ConfigurationReader {
         return nil
     }
 
+    mutating func secretNames(_ key: String) -> [String] {
+        switch take(key) {
+        case nil, .null: return []
+        case .array(let elements): return secretNames(elements, of: key)
+        default:
+            refuse(key, "it must be a list of secrets' names")
+            return []
+        }
+    }
+
+    private mutating func secretNames(_ elements: [JSONValue], of key: String) -> [String] {
+        elements.compactMap { element in
+            if let name = element.string, ObjectName.isSubdomain(name) { return name }
+            refuse(key, "\(element.shownInMessage) is no name of a secret")
+            return nil
+        }
+    }
+
     /// `["name", …]`, or `{"VARIABLE": "name/key", …}`.
     mutating func secrets(_ key: String) -> [KubernetesConfiguration.SecretSource] {
         var sources: [KubernetesConfiguration.SecretSource] = []
         switch take(key) {
         case nil, .null: break
         case .array(let elements):
-            for element in elements {
-                guard let name = element.string, ObjectName.isSubdomain(name) else {
-                    refuse(key, "\(element.shownInMessage) is no name of a secret")
-                    continue
-                }
-                sources.append(.all(secret: name))
-            }
+            sources = secretNames(elements, of: key).map { .all(secret: $0) }
         case .object(let object):
             for member in object.members {
                 let parts = (member.value.string ?? "").split(separator: "/", omittingEmptySubsequences: false)

@@ -69,7 +69,8 @@ extension ContainerClient {
         let lines = LineReceiver(progress)
         let result = try await call(["pull", reference.description], patience: nil, onOutput: lines.receive)
         guard result.end.isSuccess else {
-            let error = failure(result, kind: .pullFailed, what: "pull \(reference)")
+            let error = failure(
+                result, kind: .pullFailed, what: "pull \(reference)", registry: reference.loginAddress)
             guard error.kind == .pullFailed || error.kind == .imageMissing else { throw error }
             throw ContainerError(
                 .pullFailed, "the image '\(reference)' could not be pulled: \(error.diagnostics.first?.message ?? "")",
@@ -101,7 +102,7 @@ extension ContainerClient {
         let lines = LineReceiver(progress)
         let result = try await call(arguments, patience: nil, onOutput: lines.receive)
         guard result.end.isSuccess, let id = try? readFile(idFile, limit: 256) else {
-            let error = failure(result, kind: .buildFailed, what: "build")
+            let error = failure(result, kind: .buildFailed, what: "build", registry: build.base?.loginAddress)
             guard error.kind == .buildFailed else { throw error }
             throw ContainerError(
                 .buildFailed,
@@ -133,11 +134,12 @@ extension ContainerClient {
         let result = try await call(
             ["push"] + telling + [reference.description], patience: nil, onOutput: lines.receive)
         guard result.end.isSuccess else {
-            let error = failure(result, kind: .pushFailed, what: "push \(reference)")
+            let error = failure(
+                result, kind: .pushFailed, what: "push \(reference)", registry: reference.loginAddress)
             guard error.kind == .pushFailed else { throw error }
             throw ContainerError(
                 .pushFailed, "the image '\(reference)' could not be pushed: \(error.diagnostics.first?.message ?? "")",
-                remedy: error.diagnostics.first?.remedy ?? "log in to the registry first (docker login)")
+                remedy: error.diagnostics.first?.remedy ?? Self.loginRemedy(flavour, reference.loginAddress))
         }
         if let digestFile, let bytes = try? readFile(digestFile, limit: 256) {
             let digest = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }

@@ -128,11 +128,17 @@ package struct ContainerClient: Sendable {
     // MARK: Failures
 
     /// Says in our words what the client said on standard error.
-    func failure(_ result: ToolResult, kind: ContainerError.Kind, what: String) -> ContainerError {
-        failure(saying: result.lastLines, kind: kind, what: what)
+    ///
+    /// - Parameter registry: where a login may be missing.
+    func failure(
+        _ result: ToolResult, kind: ContainerError.Kind, what: String, registry: String? = nil
+    ) -> ContainerError {
+        failure(saying: result.lastLines, kind: kind, what: what, registry: registry)
     }
 
-    func failure(saying lines: [String], kind: ContainerError.Kind, what: String) -> ContainerError {
+    func failure(
+        saying lines: [String], kind: ContainerError.Kind, what: String, registry: String? = nil
+    ) -> ContainerError {
         let said = Self.complaint(in: lines)
         let text = said.lowercased()
         var unreachable = [
@@ -162,7 +168,9 @@ package struct ContainerClient: Sendable {
         if text.contains("is already in use by container") || text.contains("name is already in use") {
             return ContainerError(.nameConflict, said)
         }
-        return ContainerError(kind, "\(flavour.rawValue) \(what) failed: \(said)", remedy: Self.remedy(for: text))
+        return ContainerError(
+            kind, "\(flavour.rawValue) \(what) failed: \(said)",
+            remedy: Self.isAboutLogin(text) ? Self.loginRemedy(flavour, registry) : Self.remedy(for: text))
     }
 
     /// The sentence that matters, on one line and without the client's decoration.
@@ -183,10 +191,8 @@ package struct ContainerClient: Sendable {
 
     /// What to do about a complaint of an engine or a registry, in lower case.
     package static func remedy(for text: String) -> String? {
-        if text.contains("unauthorized") || text.contains("authentication required") || text.contains("access denied")
-            || text.contains("access to the resource is denied") || text.contains("no basic auth")
-        {
-            return "log in to the registry first (docker login), and see whether the name is right"
+        if text.contains("error getting credentials") {
+            return "see to the credential helper that the client's configuration names ('credsStore', 'credHelpers')"
         }
         if text.contains("manifest unknown") || text.contains("not found") || text.contains("does not exist") {
             return "see whether the name and the tag of the image are right"

@@ -11,6 +11,8 @@ package struct ContainerError: ExplainedError {
         case engineUnsuitable
         case imageMissing
         case pullFailed, buildFailed, pushFailed
+        /// The registry wants a login, and the client has none.
+        case loginMissing
         case noSuchContainer
         /// The name of the container is taken.
         case nameConflict

@@ -232,11 +232,17 @@ extension ContainerClient {
 
     /// What `docker` reads from its own file; nil when there is none.
     static func clientConfiguration(_ environment: [String: String]) -> JSONValue? {
+        guard let file = configurationFile(environment), let bytes = try? readFile(file, limit: 1 << 20) else {
+            return nil
+        }
+        return try? JSONReader.read(bytes.span)
+    }
+
+    static func configurationFile(_ environment: [String: String]) -> FilePath? {
         let folder =
             environment["DOCKER_CONFIG"].map { FilePath($0) }
             ?? environment["HOME"].map { FilePath($0).appending(".docker") }
-        guard let folder, let bytes = try? readFile(folder.appending("config.json"), limit: 1 << 20) else { return nil }
-        return try? JSONReader.read(bytes.span)
+        return folder?.appending("config.json")
     }
 
     /// The context the user has chosen, which is rare; nil for the client's built-in one.

@@ -24,6 +24,11 @@ package struct ImageBuild: Sendable {
         self.reference = reference
     }
 
+    /// What the project is put on top of; nil where its own Dockerfile says so.
+    var base: ImageReference? {
+        if case .project(let base, _) = recipe { base } else { nil }
+    }
+
     /// The generated Dockerfile; nil when the project has its own.
     package var dockerfile: String? {
         guard case .project(let base, let owner) = recipe else { return nil }

@@ -9,7 +9,8 @@ import Testing
             json: """
                 {"kube-context": "c", "repository-uri": "r/x", "kube-job-template-path": "job.yaml", "namespace": "team-1",
                  "image-pull-policy": "Never", "secrets": {"AWS_KEY": "aws/key.id"}, "pending-timeout": "10m",
-                 "ttl-seconds-after-finished": null, "code": "configmap", "tracking-address": "10.0.0.1", "gpu-resource": "amd.com/gpu"}
+                 "ttl-seconds-after-finished": null, "code": "configmap", "tracking-address": "10.0.0.1", "gpu-resource": "amd.com/gpu",
+                 "image-pull-secrets": ["registry"]}
                 """)
         #expect(configuration.context == "c")
         #expect(configuration.repository == "r/x")
@@ -17,6 +18,7 @@ import Testing
         #expect(configuration.namespace == "team-1")
         #expect(configuration.pullPolicy == .never)
         #expect(configuration.secrets == [.key(variable: "AWS_KEY", secret: "aws", key: "key.id")])
+        #expect(configuration.pullSecrets == ["registry"])
         #expect(configuration.pendingTimeout == .seconds(600))
         #expect(configuration.timeToLive == nil)
         #expect(configuration.code == .configMap)
@@ -35,6 +37,8 @@ import Testing
             (#"{"pending-timeout": "soon"}"#, "no duration"), (#"{"pending-timeout": -1}"#, "number of seconds"),
             (#"{"secrets": {"A": "only"}}"#, "does not name a key"), (#"{"secrets": ["../x"]}"#, "no name of a secret"),
             (#"{"image-pull-policy": "never"}"#, "did you mean 'Never'?"), ("[]", "not a JSON object"),
+            (#"{"image-pull-secrets": "a"}"#, "list of secrets' names"),
+            (#"{"image-pull-secrets": ["A b"]}"#, "no name of a secret"),
             (#"{"gpu-resource": "gpu"}"#, "no name of a resource"), ("{", "not valid JSON"),
             (#"{"kube-context": "a\nb"}"#, "control characters"),
         ])

@@ -260,6 +260,19 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         #expect(cluster.requests.contains { $0.hasPrefix("delete") })
     }
 
+    @Test func `K-06 an image that is not to be had is given up with what went wrong, also in a pause`() async {
+        cluster.setJob("j", job())
+        cluster.setPod(
+            "j-1", pod(#"{"waiting":{"reason":"ErrImagePull","message":"no such image"}}"#, phase: "Pending"))
+        async let end = follower { $0.pendingTimeout = .seconds(1) }.follow()
+        await until { seen.notes.contains("ErrImagePull") }
+        cluster.setPod(
+            "j-1", pod(#"{"waiting":{"reason":"ImagePullBackOff","message":"Back-off"}}"#, phase: "Pending"))
+        guard case .failed(.launch, let reason, nil) = await end else { return #expect(Bool(false)) }
+        #expect(reason.contains("no such image") && !reason.contains("Back-off"), "\(reason)")
+        #expect(seen.notes.contains("ImagePullBackOff"))
+    }
+
     @Test func `a warning that something else came after is not what a pod waits for`() async {
         cluster.setJob("j", job())
         cluster.setPod("j-1", pod(#"{"waiting":{"reason":"ContainerCreating"}}"#, phase: "Pending"))

@@ -163,6 +163,17 @@ private func environment(_ container: JSONValue?) -> [String] {
         #expect(environment(container).last == #"TOKEN<-{"secretKeyRef":{"name":"hub","key":"token"}}"#)
     }
 
+    @Test func `logins for registries are named beside the template's own`() throws {
+        let given = try template(
+            "{apiVersion: batch/v1, kind: Job, metadata: {}, spec: {template: {spec: {imagePullSecrets: [{name: a}], containers: [{}]}}}}"
+        )
+        let secrets = path(
+            manifest(given) { $0.pullSecrets = ["a", "b"] }, "spec", "template", "spec", "imagePullSecrets")
+        #expect(path(secrets, "0", "name") == .string("a") && path(secrets, "1", "name") == .string("b"))
+        #expect(path(secrets, "2") == nil)
+        #expect(path(manifest(.minimal), "spec", "template", "spec", "imagePullSecrets") == nil)
+    }
+
     @Test func `files in a ConfigMap are copied to where the command may write`() throws {
         let files = [
             CodeFile(path: try RelativePath("train.py"), content: Array("x".utf8)),

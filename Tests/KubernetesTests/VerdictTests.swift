@@ -94,7 +94,6 @@ private func verdict(_ pods: [PodState], deleted: [PodState] = [], job: JobState
 
     @Test(
         arguments: [
-            (waiting("ImagePullBackOff"), "container 'main': ImagePullBackOff: why", true),
             (waiting("ErrImageNeverPull"), "container 'main': ErrImageNeverPull: why", true),
             (waiting("CreateContainerConfigError"), "container 'main': CreateContainerConfigError: why", true),
             (waiting("ContainerCreating"), nil, false), (#"{"phase":"Pending"}"#, nil, false),
@@ -106,6 +105,18 @@ private func verdict(_ pods: [PodState], deleted: [PodState] = [], job: JobState
     func `what a job waits for is said, and whether waiting helps`(status: String, text: String?, isStuck: Bool) throws
     {
         #expect(verdict([try pod(status)]) == .pending(text.map { PendingReason($0, isStuck: isStuck) }))
+    }
+
+    @Test func `K-06 an image that wants a login says so, and a pause says that it is one`() throws {
+        let refused = try pod(
+            #"{"phase":"Pending","containerStatuses":[{"name":"main","state":{"waiting":{"reason":"ErrImagePull","message":"Head \"http://r/v2/\": no basic auth credentials"}}}]}"#
+        )
+        #expect(
+            refused.pendingReason?.text.contains("no basic auth credentials; if the image is a private one") == true)
+        #expect(refused.pendingReason?.isOnlyPause == false)
+        let pause = try pod(waiting("ImagePullBackOff")).pendingReason
+        #expect(
+            pause == PendingReason("container 'main': ImagePullBackOff: why", isStuck: true, isOnlyPause: true))
     }
 
     @Test func `the command's end counts, whatever runs beside it`() throws {
