@@ -7,6 +7,8 @@ package import SystemPackage
 package enum CodeDelivery: Sendable, Hashable {
     /// They are in the image, which also says in which folder the command starts.
     case image
+    /// They are in the image that was built of them, and links to them stand in `folder`, where values of `path` parameters name them.
+    case linked(folder: String)
     /// A ConfigMap of that name holds them; they are put into `folder`.
     case configMap(name: String, files: [CodeFile], folder: String)
     /// An init container fetches a commit into `folder`; the project is in a subdirectory of it.
@@ -21,27 +23,52 @@ package enum CodeDelivery: Sendable, Hashable {
         ]
         guard folder.isAbsolute, names.count > 1, let first = names.first, !ofTheImage.contains(first),
             !folder.string.contains(":"), !names.contains("..")
-        else { return "/mlflow/projects/code" }
+        else { return codeFolder }
         return folder.string
     }
 
+    /// What the container of an image needs that was built of this folder.
+    package static func built(from folder: FilePath, paths: [FilePath]) -> CodeDelivery {
+        let isNamed = paths.contains { $0.lexicallyNormalized().starts(with: folder) }
+        guard isNamed, place(of: folder) == folder.string, folder.string != codeFolder else { return .image }
+        return .linked(folder: folder.string)
+    }
+
+    private static let codeFolder = "/mlflow/projects/code"
     private static let mountedFolder = "/mlflow/projects/configmap"
     private static let folderVolume = "swiftflow-code"
     private static let mountedVolume = "swiftflow-files"
 
+    /// Where the command starts; nil for where its image says.
     var workingFolder: String? {
         switch self {
-        case .image: nil
+        case .image, .linked: nil
         case .configMap(_, _, let folder): folder
         case .git(_, _, _, let folder, let subdirectory):
             subdirectory.isRoot ? folder : "\(folder)/\(subdirectory.string)"
         }
     }
 
-    /// A shell command before the command, whose failure is the end: a mounted ConfigMap cannot be written to, and commands write beside their code.
+    /// What is prepared before the command.
+    var preparedFolder: String? {
+        if case .linked(let folder) = self { folder } else { workingFolder }
+    }
+
+    /// A shell command before the command, whose failure is the end.
     var preparation: String? {
-        guard case .configMap = self else { return nil }
-        return "cp -RL \(Self.mountedFolder)/code/. \"$2\" 2>&1"
+        switch self {
+        case .image, .git: nil
+        // A mounted ConfigMap cannot be written to, and commands write beside their code.
+        case .configMap: "cp -RL \(Self.mountedFolder)/code/. \"$2\" 2>&1"
+        case .linked:
+            """
+            link() {
+                for file in \(Self.codeFolder)/* \(Self.codeFolder)/.[!.]*; do
+                    [ ! -e "$file" ] || ln -s "$file" "$1" 2>&1 || return 1
+                done
+            }; link "$2"
+            """
+        }
     }
 
     var mounts: [JSONValue] {
@@ -50,7 +77,7 @@ package enum CodeDelivery: Sendable, Hashable {
         }
         switch self {
         case .image: return []
-        case .git(_, _, _, let folder, _): return [mount(folder)]
+        case .git(_, _, _, let folder, _), .linked(let folder): return [mount(folder)]
         case .configMap(_, _, let folder):
             return [
                 mount(folder),
@@ -68,7 +95,7 @@ package enum CodeDelivery: Sendable, Hashable {
         var volumes = pod["volumes"]?.array ?? []
         volumes.append(.object(["name": .string(Self.folderVolume), "emptyDir": .object([:])]))
         switch self {
-        case .image: break
+        case .image, .linked: break
         case .configMap(let name, let files, _):
             let items = files.enumerated().map { index, file -> JSONValue in
                 .object([

@@ -104,7 +104,7 @@ package struct JobManifest: Sendable {
         if let pullPolicy { container["imagePullPolicy"] = .string(pullPolicy.rawValue) }
         container["command"] = .strings(
             ContainerShell(
-                command: command, preparation: code.preparation, folder: code.workingFolder, endMark: endMark
+                command: command, preparation: code.preparation, folder: code.preparedFolder, endMark: endMark
             )
             .arguments.map(escapedForCluster))
         container["args"] = nil

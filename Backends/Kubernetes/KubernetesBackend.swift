@@ -56,8 +56,10 @@ package struct KubernetesBackend: Backend {
         try await images.check(
             job.container, projectName: job.projectName, source: job.source,
             templateHasImage: place.template.hasImage)
-        try VisibleFiles(of: job.source, configuration.code, place.template).check(job.paths)
-        _ = try await code(for: job.source, name: "sf-check")
+        try VisibleFiles(
+            of: job.source, configuration.code, place.template, buildsImage: job.container?.buildsImage == true
+        ).check(job.paths)
+        _ = try await code(for: job.source, job.container, paths: job.paths, name: "sf-check")
         _ = try variables(of: job.container, source: job.source, environment: job.environment)
         for volume in job.container?.volumes ?? [] {
             job.report(
@@ -178,7 +180,7 @@ package struct KubernetesBackend: Backend {
     }
 
     private func manifest(for job: Job, image: String?, in place: Place) async throws -> JobManifest {
-        let code = try await code(for: job.source, name: job.name)
+        let code = try await code(for: job.source, job.container, paths: job.paths, name: job.name)
         var manifest = JobManifest(
             template: place.template, name: job.name, namespace: place.paths.namespace, projectName: job.projectName,
             image: image, command: job.command, code: code)
@@ -270,9 +272,13 @@ package struct KubernetesBackend: Backend {
         return result
     }
 
-    private func code(for source: JobSource, name: String) async throws -> CodeDelivery {
+    private func code(
+        for source: JobSource, _ container: ContainerRequest?, paths: [PathParameter], name: String
+    ) async throws -> CodeDelivery {
         switch configuration.code {
-        case .image: return .image
+        case .image:
+            guard container?.buildsImage == true else { return .image }
+            return .built(from: source.projectFolder, paths: paths.compactMap(\.path))
         case .configMap:
             return .configMap(
                 name: name, files: try CodeFile.files(of: source.projectFolder),

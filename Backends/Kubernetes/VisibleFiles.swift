@@ -9,8 +9,13 @@ package struct VisibleFiles: Sendable {
     private let projectFolder: FilePath
     private let code: KubernetesConfiguration.Code
     private let template: JobTemplate
+    private let buildsImage: Bool
 
-    package init(of source: JobSource, _ code: KubernetesConfiguration.Code, _ template: JobTemplate) {
+    /// - Parameter buildsImage: whether the image is made of the project's files for this run.
+    package init(
+        of source: JobSource, _ code: KubernetesConfiguration.Code, _ template: JobTemplate, buildsImage: Bool = false
+    ) {
+        self.buildsImage = buildsImage
         projectFolder = source.projectFolder
         self.code = code
         self.template = template
@@ -40,12 +45,12 @@ package struct VisibleFiles: Sendable {
                     "give a URI (a parameter of type 'uri'), or mount a volume at that place in the job's template (kube-job-template-path)"
             )
         }
-        guard code != .image, CodeDelivery.place(of: projectFolder) == projectFolder.string else {
+        guard code != .image || buildsImage, CodeDelivery.place(of: projectFolder) == projectFolder.string else {
             return Diagnostic(
                 .error,
                 "\(subject), and '\(path)' is not at that place in the pod: the project's files are there where the image has them",
                 remedy:
-                    "deliver them (\"code\": \"configmap\" or \"git\" in the backend configuration), or name the image's file by a parameter of type 'string'"
+                    "build an image with them (--build-image), deliver them (\"code\": \"configmap\" or \"git\" in the backend configuration), or name the image's file by a parameter of type 'string'"
             )
         }
         let inside = path.components.dropFirst(projectFolder.components.count).map(\.string)

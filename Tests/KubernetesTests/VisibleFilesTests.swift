@@ -7,7 +7,9 @@ import Testing
 /// Values of `path` parameters that would name nothing in a pod.
 @Suite struct VisibleFilesTests {
     private func findings(
-        _ path: String?, code: KubernetesConfiguration.Code, folder: FilePath = "/home/me/project", mounted: String = ""
+        _ path: String?, code: KubernetesConfiguration.Code, folder: FilePath = "/home/me/project",
+        mounted: String = "",
+        buildsImage: Bool = false
     ) throws -> String? {
         let mounts = mounted.isEmpty ? "" : "{volumeMounts: [{name: v, mountPath: \(mounted)}]}"
         let template = try JobTemplate(
@@ -17,7 +19,9 @@ import Testing
         let parameter = PathParameter(
             name: "data", value: path ?? "s3://user:secret@bucket/data", path: path.map { FilePath($0) })
         do {
-            try VisibleFiles(of: JobSource(projectFolder: folder), code, template).check([parameter])
+            try VisibleFiles(of: JobSource(projectFolder: folder), code, template, buildsImage: buildsImage).check([
+                parameter
+            ])
             return nil
         } catch {
             return error.description
@@ -47,8 +51,22 @@ import Testing
         #expect(try findings("/home/me/project/data.csv", code: .configMap) == nil)
         #expect(try findings("/home/me/project/sub/data", code: .git) == nil)
         #expect(try findings("/data/set.csv", code: .image, mounted: "/data") == nil)
+        #expect(try findings("/home/me/project/data.csv", code: .image, buildsImage: true) == nil)
+        #expect(try findings("/data/set.csv", code: .image, buildsImage: true) != nil)
         // What the image has of its own is not hidden by a project: its files are put elsewhere.
         #expect(try findings("/usr/project/data.csv", code: .configMap, folder: "/usr/project") != nil)
+    }
+
+    @Test func `links to the files of an image that was built of the project stand where paths name them`() {
+        let folder: FilePath = "/home/me/project"
+        #expect(
+            CodeDelivery.built(from: folder, paths: ["/data/x", "/home/me/project/data/x"])
+                == .linked(folder: folder.string))
+        // Nothing is named there, or nothing can be put there.
+        #expect(CodeDelivery.built(from: folder, paths: ["/data/x", "/home/me/project2/x"]) == .image)
+        #expect(CodeDelivery.built(from: "/usr/project", paths: ["/usr/project/x"]) == .image)
+        #expect(
+            CodeDelivery.built(from: "/mlflow/projects/code", paths: ["/mlflow/projects/code/x"]) == .image)
     }
 
     @Test(

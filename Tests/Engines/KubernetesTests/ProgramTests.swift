@@ -178,6 +178,32 @@ extension KubernetesEngineTests {
         #expect(image.hasPrefix("\(registry)/team/model") && image.contains("@sha256:"))
     }
 
+    @Test func `a path of the project names the same file in an image that is built of it`() async throws {
+        let registry = try #require(environmentVariable("SWIFTFLOW_TEST_REGISTRY"))
+        let cluster = try ProgramOnCluster()
+        try cluster.program.write(
+            "MLproject",
+            """
+            name: Paths
+            docker_env: {image: "\(KubernetesEngine.image)"}
+            entry_points:
+              main:
+                parameters: {data: {type: path, default: data/set.csv}, all: {type: path, default: .}}
+                command: "pwd; cat {data}; ls -A {all}; cat {all}/.hidden; echo more > {all}/new"
+            """)
+        try cluster.program.write("data/set.csv", "1,2,3\n")
+        try cluster.program.write(".hidden", "seen\n")
+        try cluster.program.write(".dockerignore", "home\nmlflow.db*\nmlruns\nc.json\n")
+        try cluster.program.write("c.json", #"{"repository-uri": "\#(registry)/team/paths"}"#)
+        let result = try await cluster.program.run(
+            ["run", ".", "-b", "kubernetes", "-c", "c.json", "--build-image"],
+            variables: ["KUBE_MLFLOW_TRACKING_URI": "http://\(KubernetesEngine.address):9"])
+        #expect(result.exitCode == 0, "\(result.messages)")
+        #expect(
+            result.output.hasSuffix(
+                "/mlflow/projects/code\n1,2,3\n.dockerignore\n.hidden\nMLproject\ndata\nseen\n"), "\(result.output)")
+    }
+
     @Test func `a pipeline whose runner is killed with ten jobs in flight is resumed, and none runs twice`()
         async throws
     {
