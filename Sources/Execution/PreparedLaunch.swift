@@ -125,7 +125,7 @@ package struct PreparedLaunch: Sendable {
             return PathParameter(
                 name: parameter.name, value: parameter.value, path: path,
                 isDefault: parameter.origin == .declaredDefault)
-        }
+        } + request.listedPaths
     }
 
     func prospectiveJob(report: @escaping @Sendable (LaunchEvent) -> Void) -> ProspectiveJob {

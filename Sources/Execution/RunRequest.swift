@@ -44,6 +44,8 @@ package struct RunRequest: Sendable {
     package var variables: [String: String] = [:]
     /// Elements of parameters that are lists, by name: in a command each becomes a word of its own.
     package var lists: [String: [String]] = [:]
+    /// Files of this machine that elements of lists name: a backend has to know them as it knows `path` parameters.
+    package var listedPaths: [PathParameter] = []
     /// Tags of the run beside those every project's run has.
     package var tags: [Tag] = []
     /// Tags that are set once the job exists.

@@ -248,6 +248,7 @@ package final class LauncherStepRunner: StepRunner {
             for param in resolved.params {
                 guard case .list(let items) = param.value else { continue }
                 request.lists[param.name] = items.map { text(of: $0, for: param.name, nil, attempt) }
+                request.listedPaths += items.compactMap { listedPath($0, in: param.name, attempt) }
             }
         }
         return request
@@ -284,6 +285,12 @@ package final class LauncherStepRunner: StepRunner {
             case .asAsked: declared == nil || type == .path
             }
         return wantsPath ? attempt.localPaths[artifact.uri]?.string ?? artifact.uri : artifact.uri
+    }
+
+    /// The local file that an element of a list names.
+    private func listedPath(_ item: Value, in param: String, _ attempt: StepAttempt) -> PathParameter? {
+        guard case .artifact(let artifact) = item, artifact.form != .uri else { return nil }
+        return attempt.localPaths[artifact.uri].map { PathParameter(name: param, value: artifact.uri, path: $0) }
     }
 
     private func backendConfiguration(_ resolved: ResolvedStep) throws -> BackendConfiguration {

@@ -83,6 +83,34 @@ extension OnDocker {
             #expect(try await pipeline().info.status == .finished)
         }
 
+        @Test func `files that a list names are there in a container, also outside of the project`() async throws {
+            try program.write(
+                "project/pipeline.yaml",
+                """
+                name: lists
+                steps:
+                  part:
+                    matrix: {n: [1, 2]}
+                    command: 'echo part {n} > {out}'
+                    params: {out: "${{ outputs.text }}"}
+                    outputs: {text: text.txt}
+                  join:
+                    backend: docker
+                    backend_config: \(ProgramOnEngine.configuration)
+                    image: \(DockerEngine.image)
+                    command: 'cat {parts}; echo joined'
+                    params: {parts: "${{ steps.part.all.outputs.text }}"}
+                """)
+            let result = try await program.run("run", "project/pipeline.yaml", "--progress", "plain")
+            #expect(result.exitCode == 0, "\(result.messages)")
+            let join = try #require(try await engine.runs().first { $0.data.tag("swiftflow.node") == "join" })
+            #expect(join.info.status == .finished)
+            // The artifacts of both parts lie beside the project, not in it.
+            #expect(!join.info.artifactURI.contains("/project/"))
+            #expect(
+                try await program.run("runs", "logs", join.info.runID).output == "part 1\npart 2\njoined\n")
+        }
+
         @Test func `K-05 after kill -9 of the runner the guards stop its containers, and only those run again`()
             async throws
         {
