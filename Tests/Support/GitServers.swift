@@ -36,6 +36,10 @@ package struct GitHTTPServer: Sendable {
             ProcessSpecification(
                 executable: wrapper, arguments: ["-c", "4", "-s", "unix:\(socket)"], environment: fixture.environment,
                 workingDirectory: folder, output: .discarded))
+        // Until then, nginx would answer 502.
+        guard await eventually({ canConnect(to: socket) }) else {
+            throw FixtureFailure("fcgiwrap does not listen at '\(socket)'")
+        }
         let port = try freePort()
         let backend = try await fixture.git(["--exec-path"], in: folder) + "/git-http-backend"
         let configuration = nginxConfiguration(

@@ -17,10 +17,17 @@ package func freePort() throws -> Int {
 
 /// Whether somebody listens on a port of 127.0.0.1.
 package func canConnect(port: Int) -> Bool {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     defer { close(descriptor) }
     return unsafe withLoopbackAddress(port: port) { address, length in unsafe connect(descriptor, address, length) }
         == 0
+}
+
+/// Whether somebody listens at a socket in the file system.
+package func canConnect(to path: FilePath) -> Bool {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    defer { close(descriptor) }
+    return unsafe withLocalAddress(path) { address, length in unsafe connect(descriptor, address, length) } == 0
 }
 
 package func isRoot() -> Bool { geteuid() == 0 }
@@ -74,53 +81,60 @@ private func withLoopbackAddress(port: Int, _ body: (UnsafePointer<sockaddr>, so
     }
 }
 
+private func withLocalAddress(_ path: FilePath, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let text = Array(path.string.utf8)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+        unsafe buffer.copyBytes(from: text.prefix(buffer.count - 1))
+    }
+    return unsafe withUnsafePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+}
+
 /// A server that does to each connection what a closure says; for behaviour no real server shows.
 ///
 /// Not a stand-in for an engine: it plays the hostile ones.
 package final class RawServer: Sendable {
     /// 0 for a socket in the file system.
     package let port: Int
-    private let listener: Int32
-    private let connections = Mutex<[Int32]>([])
+    private let listener: OpenSocket
+    private let connections = Mutex<[OpenSocket]>([])
 
     /// - Parameter serve: runs on a thread of its own for each connection; returning closes it.
     package convenience init(_ serve: @escaping @Sendable (RawConnection) -> Void) throws {
         let listener = try LoopbackListener()
-        self.init(listener.descriptor, port: listener.port, serve)
+        self.init(OpenSocket(listener.descriptor), port: listener.port, serve)
     }
 
     /// - Parameter path: of a socket that is made; it has at most 107 bytes.
     package convenience init(at path: FilePath, _ serve: @escaping @Sendable (RawConnection) -> Void) throws {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let text = Array(path.string.utf8)
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
-            unsafe buffer.copyBytes(from: text.prefix(buffer.count - 1))
-        }
-        let bound = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let bound = unsafe withLocalAddress(path) { address, length in unsafe bind(descriptor, address, length) }
         guard bound == 0, listen(descriptor, 64) == 0 else {
             close(descriptor)
             throw FixtureFailure("cannot listen at '\(path)'")
         }
-        self.init(descriptor, port: 0, serve)
+        self.init(OpenSocket(descriptor), port: 0, serve)
     }
 
-    private init(_ listener: Int32, port: Int, _ serve: @escaping @Sendable (RawConnection) -> Void) {
+    private init(_ listener: OpenSocket, port: Int, _ serve: @escaping @Sendable (RawConnection) -> Void) {
         self.listener = listener
         self.port = port
         Thread.detach { [weak self] in
             while true {
-                let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0, let self else { return }
-                self.connections.withLock { $0.append(descriptor) }
+                let descriptor = accept(listener.descriptor, nil, nil)
+                guard descriptor >= 0 else { return }
+                _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+                let socket = OpenSocket(descriptor)
+                guard let self else { return }
+                self.connections.withLock { $0.append(socket) }
                 Thread.detach {
-                    serve(RawConnection(descriptor: descriptor))
-                    shutdown(descriptor, Int32(SHUT_RDWR))
+                    serve(RawConnection(socket: socket))
+                    socket.hangUp()
                 }
             }
         }
@@ -128,18 +142,29 @@ package final class RawServer: Sendable {
 
     /// Ends all connections; the threads that serve them end with their next call.
     package func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-        for descriptor in connections.withLock({ $0 }) { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        listener.hangUp()
+        for connection in connections.withLock({ $0 }) { connection.hangUp() }
     }
 
-    deinit {
-        for descriptor in connections.withLock({ $0 }) { close(descriptor) }
+    deinit { stop() }
+}
+
+/// A socket that stays open until the last thread that uses it has let go of it: a number that is closed too early is soon another test's.
+private final class OpenSocket: Sendable {
+    let descriptor: Int32
+
+    init(_ descriptor: Int32) {
+        self.descriptor = descriptor
     }
+
+    /// Wakes whoever waits for it.
+    func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+
+    deinit { close(descriptor) }
 }
 
 package struct RawConnection: Sendable {
-    fileprivate let descriptor: Int32
+    fileprivate let socket: OpenSocket
 
     /// False when the other side is gone.
     @discardableResult
@@ -147,7 +172,7 @@ package struct RawConnection: Sendable {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes {
-                unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                unsafe Glibc.send(socket.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return false }
             rest = rest.dropFirst(count)
@@ -158,7 +183,7 @@ package struct RawConnection: Sendable {
     /// What has come; empty when the other side is gone.
     package func receive() -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, $0.count, 0) }
+        let count = unsafe buffer.withUnsafeMutableBytes { unsafe recv(socket.descriptor, $0.baseAddress, $0.count, 0) }
         return Array(buffer.prefix(max(0, count)))
     }
 
