@@ -34,6 +34,18 @@ package final class RawClient: Sendable {
         try self.init(port: Int(uri.split(separator: ":").last ?? "") ?? 0)
     }
 
+    /// As many clients as there are requests, all connected before the first of them asks.
+    ///
+    /// On one thread from the first connection to the last request: were every one a task's turn, the last would on a busy machine ask so
+    /// late that the server has given them up.
+    package static func crowd(port: Int, asking requests: [String]) async throws -> [RawClient] {
+        try await onOwnThread {
+            let clients = try requests.map { _ in try RawClient(port: port) }
+            for (client, request) in zip(clients, requests) { client.sendBlocking(Array(request.utf8)) }
+            return clients
+        }
+    }
+
     deinit {
         close(descriptor)
     }
@@ -49,18 +61,24 @@ package final class RawClient: Sendable {
     package func send(_ bytes: [UInt8], times: Int = 1) async -> Bool {
         await onOwnThread { client in
             for _ in 0..<times {
-                var rest = bytes[...]
-                while !rest.isEmpty {
-                    let count = unsafe rest.withUnsafeBytes {
-                        unsafe Glibc.send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-                    }
-                    if count < 0, errno == EINTR { continue }
-                    guard count > 0 else { return false }
-                    rest = rest.dropFirst(count)
-                }
+                guard client.sendBlocking(bytes) else { return false }
             }
             return true
         }
+    }
+
+    @discardableResult
+    private func sendBlocking(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
     }
 
     /// Says that nothing more will come.
@@ -103,11 +121,19 @@ package final class RawClient: Sendable {
         }
     }
 
-    /// Calls that block must not take a thread of the pool that the server under test needs.
     private func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable (RawClient) -> Value) async -> Value {
-        await withCheckedContinuation { continuation in
-            DispatchQueue(label: "raw client").async { continuation.resume(returning: body(self)) }
+        await Self.onOwnThread { body(self) }
+    }
+
+    /// Calls that block must not take a thread of the pool that the server under test needs.
+    private static func onOwnThread<Value: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<Value, Failure>, Never>) in
+            DispatchQueue(label: "raw client").async { continuation.resume(returning: Result(catching: body)) }
         }
+        return try result.get()
     }
 }
 
