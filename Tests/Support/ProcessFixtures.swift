@@ -70,11 +70,11 @@ package func parentProcess(of process: Int32) -> Int32? {
 /// Waits until the condition holds, for what other processes do and nothing reports.
 ///
 /// - Returns: whether it did within the time.
-package func eventually(within limit: Duration = .seconds(10), _ condition: () -> Bool) async -> Bool {
+package func eventually(within limit: Duration = .seconds(60), _ condition: () -> Bool) async -> Bool {
     let end = ContinuousClock.now + limit
     var pause = 2
     while !condition() {
-        guard ContinuousClock.now < end else { return false }
+        guard ContinuousClock.now < end, !Task.isCancelled else { return false }
         try? await Task.sleep(for: .milliseconds(pause))
         // Looking costs processor time that the others need as well.
         pause = min(pause * 2, 50)

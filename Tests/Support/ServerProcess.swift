@@ -28,7 +28,7 @@ package struct ServerProcess: Sendable {
     /// Starts a program and waits, at most `patience`, until it listens on `port`.
     package init(
         _ program: String, _ arguments: [String], port: Int, environment: [String: String], folder: FilePath,
-        starter: any ProcessStarter, patience: Duration = .seconds(5)
+        starter: any ProcessStarter, patience: Duration = .seconds(60)
     ) async throws {
         guard let path = findEngine(program) else { throw MissingEngine(program) }
         let output = CollectedLines()
@@ -48,11 +48,7 @@ package struct ServerProcess: Sendable {
 
     /// The programs are not ours and do not tell when they listen; so ask until they do.
     private func waitForListener(_ port: Int, _ patience: Duration) async throws {
-        let deadline = ContinuousClock.now + patience
-        while ContinuousClock.now < deadline {
-            if canConnect(port: port) { return }
-            try await Task.sleep(for: .milliseconds(10))
-        }
+        if await eventually(within: patience, { canConnect(port: port) }) { return }
         await stop()
         throw FixtureFailure("the server on port \(port) did not come up: \(output.text)")
     }

@@ -101,15 +101,11 @@ package final class SwiftflowProgram: Sendable {
         package var seen: String { collected.text(.standardOutput) + collected.text(.standardError) }
 
         /// Waits until standard output or error holds a text.
-        package func waits(for text: String, limit: Duration = .seconds(20)) async throws {
-            let deadline = ContinuousClock.now + limit
-            while ContinuousClock.now < deadline {
-                if collected.text(.standardOutput).contains(text) || collected.text(.standardError).contains(text) {
-                    return
-                }
-                try await Task.sleep(for: .milliseconds(5))
+        package func waits(for text: String, limit: Duration = .seconds(60)) async throws {
+            let isSeen = await eventually(within: limit) {
+                collected.text(.standardOutput).contains(text) || collected.text(.standardError).contains(text)
             }
-            throw NeverSeen(text: text, seen: collected.text(.standardOutput) + collected.text(.standardError))
+            if !isSeen { throw NeverSeen(text: text, seen: seen) }
         }
     }
 }
