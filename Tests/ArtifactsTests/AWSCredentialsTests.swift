@@ -6,7 +6,7 @@ import Testing
 
 @testable import Artifacts
 
-@Suite(.timeLimit(.minutes(1))) struct `AWS credentials` {
+@Suite(.timeLimit(.minutes(10))) struct `AWS credentials` {
     let home: TemporaryDirectory
 
     init() throws {

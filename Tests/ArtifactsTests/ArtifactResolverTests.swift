@@ -23,7 +23,7 @@ struct TableLocator: RunArtifactLocator {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `finding artifacts by URI` {
+@Suite(.timeLimit(.minutes(10))) struct `finding artifacts by URI` {
     let scratch: TemporaryDirectory
     let http = OutgoingHTTP()
 
@@ -135,7 +135,7 @@ struct TableLocator: RunArtifactLocator {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `artifacts behind a tracking server` {
+@Suite(.timeLimit(.minutes(10))) struct `artifacts behind a tracking server` {
     /// The addresses asked for, by what the environment and the URI say.
     @Test(arguments: [
         ("mlflow-artifacts:/1/abc/artifacts", "", "/api/2.0/mlflow-artifacts/artifacts/1/abc/artifacts/f%20x"),

@@ -32,7 +32,7 @@ struct ToolBench: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(3)), .enabled(if: hasEngines("sshd", "sftp", "ssh-keygen")))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: hasEngines("sshd", "sftp", "ssh-keygen")))
 struct `artifacts over sftp (OpenSSH)` {
     /// Runs a real sshd on the loopback with keys of its own.
     private func withServer<Result: Sendable>(
@@ -106,7 +106,7 @@ struct `artifacts over sftp (OpenSSH)` {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `clients of other stores` {
+@Suite(.timeLimit(.minutes(10))) struct `clients of other stores` {
     @Test(arguments: [
         ("gs://bucket/x", "gcloud", "cloud.google.com"), ("wasbs://c@a.blob.core.windows.net/x", "az", "az login"),
         ("abfss://c@a.dfs.core.windows.net/x", "az", "aka.ms"), ("dbfs:/x", "databricks", "docs.databricks.com"),

@@ -10,7 +10,7 @@ import Testing
 /// A real small file system that fills up.
 ///
 /// Mounting needs root: elsewhere the row is tested through the reserve of `TransferLimits` only.
-@Suite(.timeLimit(.minutes(1)), .enabled(if: isRoot(), "mounting a small file system needs root")) struct `a full disk`
+@Suite(.timeLimit(.minutes(10)), .enabled(if: isRoot(), "mounting a small file system needs root")) struct `a full disk`
 {
     @Test func `D-03 the partial file is removed and the disk given back`() async throws {
         try await withDownloads { folder, http in

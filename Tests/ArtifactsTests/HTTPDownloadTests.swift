@@ -29,7 +29,7 @@ func withDownloads<Result: Sendable>(
 
 let quickRetries = RetryPolicy(maximumRetries: 3, firstPause: .milliseconds(2), longestPause: .milliseconds(20))
 
-@Suite(.timeLimit(.minutes(2))) struct `downloads from the web` {
+@Suite(.timeLimit(.minutes(10))) struct `downloads from the web` {
     /// Serves, downloads to `folder/file`, and returns the error if there was one.
     func download(
         _ path: String = "/file", credentials: HTTPCredentials = .none, limits: TransferLimits = .standard,

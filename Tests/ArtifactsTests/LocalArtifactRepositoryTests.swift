@@ -7,7 +7,7 @@ import Testing
 
 @testable import Artifacts
 
-@Suite(.timeLimit(.minutes(1))) struct `artifacts in a local folder` {
+@Suite(.timeLimit(.minutes(10))) struct `artifacts in a local folder` {
     let scratch: TemporaryDirectory
     let repository: LocalArtifactRepository
 

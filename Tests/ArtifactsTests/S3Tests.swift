@@ -25,7 +25,7 @@ func withMoto<Result: Sendable>(
     }
 }
 
-@Suite(.timeLimit(.minutes(3)), .enabled(if: hasEngines("moto_server"))) struct `artifacts in S3 (moto)` {
+@Suite(.timeLimit(.minutes(10)), .enabled(if: hasEngines("moto_server"))) struct `artifacts in S3 (moto)` {
     @Test func `the conformance kit passes`() async throws {
         try await withMoto { environment, http, folder in
             let settings = try S3Settings(environment: environment, http: http)
@@ -116,7 +116,7 @@ func withMoto<Result: Sendable>(
 }
 
 /// S3 as a liar speaks it; a real one cannot be made to.
-@Suite(.timeLimit(.minutes(1))) struct `a hostile S3` {
+@Suite(.timeLimit(.minutes(10))) struct `a hostile S3` {
     private func listing(_ inner: String) -> String {
         "<?xml version=\"1.0\"?><ListBucketResult><EncodingType>url</EncodingType>\(inner)</ListBucketResult>"
     }

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Artifacts
 
-@Suite(.timeLimit(.minutes(2)), .enabled(if: hasEngines("nginx", "openssl"))) struct `encrypted connections (nginx)` {
+@Suite(.timeLimit(.minutes(10)), .enabled(if: hasEngines("nginx", "openssl"))) struct `encrypted connections (nginx)` {
     private struct Server: Sendable {
         var url: String
         var folder: TemporaryDirectory

@@ -11,7 +11,7 @@ import Testing
 private let mlflow = environmentVariable("SWIFTFLOW_TEST_MLFLOW").map { "\($0)/bin/mlflow" }
 private let isRequired = environmentVariable("SWIFTFLOW_REQUIRE_ENGINES") == "1"
 
-@Suite(.timeLimit(.minutes(5)), .enabled(if: mlflow != nil || isRequired))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: mlflow != nil || isRequired))
 struct `artifacts behind MLflow's own server` {
     @Test func `the conformance kit passes`() async throws {
         try await withDownloads(stall: .seconds(30)) { folder, http in

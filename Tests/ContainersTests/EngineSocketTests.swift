@@ -8,7 +8,7 @@ import Testing
 /// The engine's own interface, played by a server that says what no real engine does.
 ///
 /// What real ones say is tested on them.
-@Suite(.timeLimit(.minutes(1))) struct EngineSocketTests {
+@Suite(.timeLimit(.minutes(10))) struct EngineSocketTests {
     let folder: TemporaryDirectory
 
     init() throws { folder = try TemporaryDirectory() }

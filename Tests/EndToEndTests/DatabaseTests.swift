@@ -7,7 +7,7 @@ import Testing
 import Tracking
 
 /// `swiftflow db`: the care of a store's file.
-@Suite(.timeLimit(.minutes(2))) struct `The care of a store's file` {
+@Suite(.timeLimit(.minutes(10))) struct `The care of a store's file` {
     let program: SwiftflowProgram
 
     init() throws {

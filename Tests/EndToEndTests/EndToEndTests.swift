@@ -6,7 +6,7 @@ import Testing
 import Tracking
 
 /// The built program on small projects, looked at from outside: exit codes, what it prints, what the store says afterwards.
-@Suite(.timeLimit(.minutes(2))) struct RunTests {
+@Suite(.timeLimit(.minutes(10))) struct RunTests {
     let program: SwiftflowProgram
 
     init() throws {

@@ -9,7 +9,7 @@ import Testing
 import Tracking
 
 /// `swiftflow gc` on stores with something to collect.
-@Suite(.timeLimit(.minutes(4))) struct `Removing what was deleted` {
+@Suite(.timeLimit(.minutes(10))) struct `Removing what was deleted` {
     let program: SwiftflowProgram
 
     init() throws {

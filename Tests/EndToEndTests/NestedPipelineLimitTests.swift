@@ -4,7 +4,7 @@ import Testing
 import Tracking
 
 /// What the steps of nested pipelines may use.
-@Suite(.timeLimit(.minutes(5))) struct `Limits of pipelines within pipelines` {
+@Suite(.timeLimit(.minutes(10))) struct `Limits of pipelines within pipelines` {
     let program: SwiftflowProgram
 
     init() throws {

@@ -7,7 +7,7 @@ import Testing
 import Tracking
 
 /// Pipelines within pipelines that failed, were stopped, or lost their runner.
-@Suite(.timeLimit(.minutes(5))) struct `Pipelines within pipelines, taken up again` {
+@Suite(.timeLimit(.minutes(10))) struct `Pipelines within pipelines, taken up again` {
     let program: SwiftflowProgram
 
     init() throws {
@@ -55,7 +55,7 @@ import Tracking
               load: {command: 'echo load {p} >> seen', params: {p: "${{ params.p }}"}}
               clean:
                 needs: [load]
-                command: 'echo clean {p} >> seen; test "$(cat hold)" != yes || sleep 60; cat number > {out}'
+                command: 'echo clean {p} >> seen; test "$(cat hold)" != yes || sleep 1000; cat number > {out}'
                 params: {p: "${{ params.p }}", out: "${{ outputs.o }}"}
                 outputs: {o: o.txt}
               fit:
@@ -142,7 +142,7 @@ import Tracking
     @Test func `a step of a nested pipeline can be cancelled by its name`() async throws {
         try program.write(
             "inner.yaml",
-            "on_error: continue\nsteps:\n  hold: {command: sleep 60, grace: 1s}\n  good: {command: \"true\"}\n")
+            "on_error: continue\nsteps:\n  hold: {command: sleep 1000, grace: 1s}\n  good: {command: \"true\"}\n")
         try program.write("pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n")
         let running = try await program.start(["run", "pipeline.yaml"])
         try await running.waits(for: "▶ prepare/hold")
@@ -176,7 +176,7 @@ import Tracking
             """
             steps:
               first: {command: "true"}
-              hold: {command: "test -f go || sleep 60; test -f go", needs: [first], grace: 1s}
+              hold: {command: "test -f go || sleep 1000; test -f go", needs: [first], grace: 1s}
             """)
         try program.write("pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n")
         let running = try await program.start(["run", "pipeline.yaml"])
@@ -200,7 +200,7 @@ import Tracking
 
     @Test func `a second interrupt kills what runs in nested pipelines`() async throws {
         try program.write(
-            "inner.yaml", "steps:\n  hold: {command: \"trap '' TERM; sleep 60 & wait; sleep 60\", grace: 60s}\n")
+            "inner.yaml", "steps:\n  hold: {command: \"trap '' TERM; sleep 1000 & wait; sleep 1000\", grace: 60s}\n")
         try program.write("pipeline.yaml", "name: outer\nsteps:\n  prepare: {pipeline: inner.yaml}\n")
         let running = try await program.start(["run", "pipeline.yaml"])
         try await running.waits(for: "prepare/hold")

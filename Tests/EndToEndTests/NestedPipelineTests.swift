@@ -6,7 +6,7 @@ import Testing
 import Tracking
 
 /// Pipelines whose steps are pipelines, run by the built program with real processes.
-@Suite(.timeLimit(.minutes(5))) struct `Pipelines within pipelines` {
+@Suite(.timeLimit(.minutes(10))) struct `Pipelines within pipelines` {
     let program: SwiftflowProgram
 
     init() throws {
@@ -196,7 +196,7 @@ import Tracking
 
     @Test func `retries, timeouts and allowed failures of a step hold for its pipeline`() async throws {
         try program.write("flaky.yaml", "steps:\n  flaky: {command: 'test -f once || { touch once; exit 1; }'}\n")
-        try program.write("slow.yaml", "steps:\n  slow: {command: sleep 60, grace: 1s}\n")
+        try program.write("slow.yaml", "steps:\n  slow: {command: sleep 1000, grace: 1s}\n")
         try program.write("bad.yaml", "steps:\n  bad: {command: exit 1}\n")
         try program.write(
             "pipeline.yaml",

@@ -6,7 +6,7 @@ import Testing
 import Tracking
 
 /// What is said of pipelines within pipelines before they run, and shown of them afterwards.
-@Suite(.timeLimit(.minutes(5))) struct `Pipelines within pipelines, looked at` {
+@Suite(.timeLimit(.minutes(10))) struct `Pipelines within pipelines, looked at` {
     let program: SwiftflowProgram
 
     init() throws {

@@ -4,7 +4,7 @@ import Testing
 import Tracking
 
 /// `--only`, `--from`, `--until`, `--skip` and `--using` of the built program: what is left out comes from earlier runs.
-@Suite(.timeLimit(.minutes(2))) struct `Parts of a pipeline` {
+@Suite(.timeLimit(.minutes(10))) struct `Parts of a pipeline` {
     let program: SwiftflowProgram
     let tool: String
 

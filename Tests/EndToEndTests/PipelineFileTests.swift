@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `check`, `plan` and `graph` of the built program on pipelines.
-@Suite(.timeLimit(.minutes(2))) struct PipelineFileTests {
+@Suite(.timeLimit(.minutes(10))) struct PipelineFileTests {
     let program: SwiftflowProgram
 
     init() throws {

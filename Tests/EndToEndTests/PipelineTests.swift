@@ -7,7 +7,7 @@ import Testing
 import Tracking
 
 /// Pipelines run by the built program, with real processes and a real store.
-@Suite(.timeLimit(.minutes(5))) struct `Pipelines of real processes` {
+@Suite(.timeLimit(.minutes(10))) struct `Pipelines of real processes` {
     let program: SwiftflowProgram
 
     init() throws {
@@ -107,7 +107,7 @@ import Tracking
             steps:
               bad: {command: exit 3}
               silent: {command: "true", outputs: {file: nothing.txt}}
-              late: {command: sleep 20, timeout: 200ms, grace: 1s}
+              late: {command: sleep 1000, timeout: 200ms, grace: 1s}
               needs_bad: {command: "true", needs: [bad]}
               good: {command: "true"}
             """)
@@ -269,7 +269,7 @@ import Tracking
             name: held
             steps:
               first: {command: "true"}
-              hold: {command: "test -f go || sleep 60; test -f go", needs: [first], grace: 1s}
+              hold: {command: "test -f go || sleep 1000; test -f go", needs: [first], grace: 1s}
             """)
         let running = try await program.start(["run", "pipeline.yaml"])
         try await running.waits(for: "hold")
@@ -292,7 +292,7 @@ import Tracking
     }
 
     @Test func `an interrupt ends the pipeline politely and its exit code says so`() async throws {
-        try program.write("pipeline.yaml", "name: interrupted\nsteps:\n  hold: {command: sleep 60, grace: 1s}\n")
+        try program.write("pipeline.yaml", "name: interrupted\nsteps:\n  hold: {command: sleep 1000, grace: 1s}\n")
         let running = try await program.start(["run", "pipeline.yaml"])
         try await running.waits(for: "hold")
         await running.process.signal(SIGINT)

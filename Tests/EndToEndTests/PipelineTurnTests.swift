@@ -8,7 +8,7 @@ import Testing
 import Tracking
 
 /// Runs of one pipeline beside and after each other: `concurrency`, `resume --from`, the offer to resume, secrets from a file.
-@Suite(.timeLimit(.minutes(5))) struct `Runs of one pipeline` {
+@Suite(.timeLimit(.minutes(10))) struct `Runs of one pipeline` {
     let program: SwiftflowProgram
 
     init() throws {

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct PipelineViewTests {
+@Suite(.timeLimit(.minutes(10))) struct PipelineViewTests {
     @Test func `on a terminal a pipeline is a tree that is redrawn in place, and its report is kept`() async throws {
         let program = try SwiftflowProgram()
         try program.write(

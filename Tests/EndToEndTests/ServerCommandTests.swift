@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// `swiftflow server` from outside: options, variables, access, and what it says when it cannot serve.
-@Suite(.timeLimit(.minutes(3))) struct ServerCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct ServerCommandTests {
     let program: SwiftflowProgram
 
     init() throws {

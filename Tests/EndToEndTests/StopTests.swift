@@ -8,7 +8,7 @@ import Testing
 import Tracking
 
 /// What is left when a run is stopped, or its runner dies: no process, no lie.
-@Suite(.timeLimit(.minutes(2))) struct StopTests {
+@Suite(.timeLimit(.minutes(10))) struct StopTests {
     let program: SwiftflowProgram
     let mark = ProcessMark()
 

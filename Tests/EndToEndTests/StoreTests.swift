@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What the built program says when the store cannot be used, and what real MLflow clients record through a run.
-@Suite(.timeLimit(.minutes(3))) struct StoreTests {
+@Suite(.timeLimit(.minutes(10))) struct StoreTests {
     let program: SwiftflowProgram
 
     init() throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Environments
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(10)))
 struct CondaEnvironmentTests {
     private static let declaration = "name: ignored\ndependencies:\n- python=3.11\n"
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Environments
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct EnvironmentStoreTests {
     private static let name = "mlflow-" + String(repeating: "a", count: 40)
     private static let other = "mlflow-" + String(repeating: "b", count: 40)

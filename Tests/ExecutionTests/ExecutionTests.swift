@@ -12,7 +12,7 @@ import Testing
 import Tracking
 
 /// The launcher over a real store and a backend that does what the test says.
-@Suite(.timeLimit(.minutes(1))) struct LauncherTests {
+@Suite(.timeLimit(.minutes(10))) struct LauncherTests {
     let folder: TemporaryDirectory
     let store: SQLiteStore
 

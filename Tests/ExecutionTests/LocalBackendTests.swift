@@ -8,7 +8,7 @@ import Testing
 @testable import LocalBackend
 
 /// The local backend keeps what every backend promises.
-@Suite(.timeLimit(.minutes(2))) struct LocalBackendTests {
+@Suite(.timeLimit(.minutes(10))) struct LocalBackendTests {
     private var kit: BackendConformance {
         BackendConformance(LocalBackend(starter: Keeper.shared)) { job in
             // The bytes are compared as they are written; a terminal of the developer's would have no part in that.

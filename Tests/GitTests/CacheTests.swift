@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct CacheTests {
+@Suite(.timeLimit(.minutes(10))) struct CacheTests {
     @Test func `G-24 sixteen fetches of one repository at once are all right and share nothing`() async throws {
         let fixture = try CacheFixture()
         let commit = try await fixture.git.makeRepository(

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct CheckoutTests {
+@Suite(.timeLimit(.minutes(10))) struct CheckoutTests {
     @Test(.enabled(if: hasEngines("git", "nginx", "fcgiwrap")))
     func `a repository over http is checked out at its default branch, a branch, a tag and commits`() async throws {
         let fixture = try CacheFixture()

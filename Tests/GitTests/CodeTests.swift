@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CodeTests {
+@Suite(.timeLimit(.minutes(10))) struct CodeTests {
     private func code(
         _ fixture: CacheFixture, _ folder: FilePath, ignoring names: Set<String> = [], excluding paths: Set<String> = []
     ) async throws -> GitFolderCode? {

@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2)), .enabled(if: hasEngines("git", "nginx", "fcgiwrap", "sshd"))) struct CommitTests {
+@Suite(.timeLimit(.minutes(10)), .enabled(if: hasEngines("git", "nginx", "fcgiwrap", "sshd"))) struct CommitTests {
     @Test func `a commit no branch leads to is fetched where the server allows it, and refused clearly where not`()
         async throws
     {

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Repositories that no git command would make, built object by object.
-@Suite(.timeLimit(.minutes(2))) struct HostileRepositoryTests {
+@Suite(.timeLimit(.minutes(10))) struct HostileRepositoryTests {
     /// A bare repository whose `main` is a commit of exactly these entries.
     private func makeHostile(
         _ fixture: CacheFixture, _ entries: (FilePath) async throws -> [(mode: String, name: [UInt8], id: String)]

@@ -6,7 +6,7 @@ import Testing
 @testable import GitRepository
 
 /// Every reader of text from outside, fed with damaged forms of good input: it may refuse, it may not trap or hang.
-@Suite(.timeLimit(.minutes(1))) struct RandomInputTests {
+@Suite(.timeLimit(.minutes(10))) struct RandomInputTests {
     private func damaged(_ samples: [String], count: Int, _ body: ([UInt8]) -> Void) {
         var generator = SeededGenerator(seed: 0x5EED)
         let interesting = Array("\u{0}\n\r\t \"'\\/@:#%[]|!-.~;=\u{7F}".utf8) + [0x80, 0xFF]

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Who is let in, who is trusted, and who is told which secret.
-@Suite(.timeLimit(.minutes(2)), .enabled(if: hasEngines("git", "nginx", "fcgiwrap", "sshd", "openssl")))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: hasEngines("git", "nginx", "fcgiwrap", "sshd", "openssl")))
 struct ServerTests {
     @Test func `G-23 a password in the URL works and is found nowhere afterwards`() async throws {
         let fixture = try CacheFixture()

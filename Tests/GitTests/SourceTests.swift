@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SourceTests {
+@Suite(.timeLimit(.minutes(10))) struct SourceTests {
     @Test func `a folder inside a repository tells commit, branch, first remote and changes`() async throws {
         let fixture = try CacheFixture()
         let work = try await fixture.git.makeWorkTree("repo", files: ["sub/deep/x": "1", ".gitignore": "ignored/\n"])

@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2)), .enabled(if: hasEngines("git", "nginx", "fcgiwrap"))) struct SubmoduleTests {
+@Suite(.timeLimit(.minutes(10)), .enabled(if: hasEngines("git", "nginx", "fcgiwrap"))) struct SubmoduleTests {
     /// Commits `.gitmodules` and the submodules' commits to a repository.
     private func addSubmodules(
         _ entries: [(path: String, url: String, commit: String)], to name: String, _ fixture: CacheFixture,

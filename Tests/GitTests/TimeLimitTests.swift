@@ -8,7 +8,7 @@ import Testing
 
 @testable import GitRepository
 
-@Suite(.timeLimit(.minutes(1))) struct TimeLimitTests {
+@Suite(.timeLimit(.minutes(10))) struct TimeLimitTests {
     private func fixture() throws -> CacheFixture {
         var fixture = try CacheFixture()
         fixture.limits.connect = .seconds(1)

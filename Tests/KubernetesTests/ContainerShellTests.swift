@@ -9,7 +9,7 @@ import Testing
 /// What runs in the container beside the command, in the shells that images have.
 ///
 /// Here it is no container's first process; that part is seen on the real cluster.
-@Suite(.timeLimit(.minutes(1))) struct ContainerShellTests {
+@Suite(.timeLimit(.minutes(10))) struct ContainerShellTests {
     static let shells = ["bash", "dash", "busybox"]
 
     /// Starts what a container would, where `sh` is that shell and there is no other.

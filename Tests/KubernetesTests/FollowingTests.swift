@@ -21,7 +21,7 @@ private let running = #"{"running":{}}"#
 private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(code)}}"# }
 
 /// The follower against a scripted cluster.
-@Suite(.timeLimit(.minutes(1))) struct FollowingTests {
+@Suite(.timeLimit(.minutes(10))) struct FollowingTests {
     private let cluster = ScriptedCluster()
     private let seen = Seen()
 
@@ -312,7 +312,7 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SubmissionTests {
+@Suite(.timeLimit(.minutes(10))) struct SubmissionTests {
     private let cluster = ScriptedCluster()
 
     private func submission() -> Submission {

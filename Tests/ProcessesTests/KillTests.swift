@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What remains when one of the watchers is killed: nothing, and nobody waits for ever.
-@Suite(.timeLimit(.minutes(2))) struct KillTests {
+@Suite(.timeLimit(.minutes(10))) struct KillTests {
     private let tree = ["run", "/bin/bash", "-c", stubbornTree + "\nsleep 1000; sleep 1000"]
 
     private func startedRunner() async throws -> (Runner, process: Int32, keeper: Int32, supervisor: Int32) {

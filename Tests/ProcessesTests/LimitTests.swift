@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct LimitTests {
+@Suite(.timeLimit(.minutes(10))) struct LimitTests {
     @Test func `X-14 sixty-four descriptors are enough for a few`() async throws {
         let runner = try Runner(["many", "8", "/bin/sleep", "0.2"], through: ["prlimit", "--nofile=64:64"])
         #expect(try await runner.line("ok ").hasPrefix("ok 8 "))

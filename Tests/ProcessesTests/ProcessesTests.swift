@@ -33,7 +33,7 @@ struct Trial {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct StartTests {
+@Suite(.timeLimit(.minutes(10))) struct StartTests {
     let trial = Trial()
 
     @Test(arguments: [0, 1, 3, 126, 127, 255] as [Int32])

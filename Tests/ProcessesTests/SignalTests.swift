@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SignalTests {
+@Suite(.timeLimit(.minutes(10))) struct SignalTests {
     @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
     func `X-01 X-03 the first signal stops gently, the second at once`(number: Int32) async throws {
         let runner = try Runner([
@@ -31,7 +31,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct DetachedProcessTests {
+@Suite(.timeLimit(.minutes(10))) struct DetachedProcessTests {
     @Test func `a detached process outlives its starter, in its own session, with a private log`() async throws {
         let folder = try TemporaryDirectory()
         let log = folder.path.appending("detached.log")

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct StartFailureTests {
+@Suite(.timeLimit(.minutes(10))) struct StartFailureTests {
     private let folder: TemporaryDirectory
     private let trial = Trial()
 

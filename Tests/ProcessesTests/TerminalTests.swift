@@ -63,7 +63,7 @@ private final class TestTerminal: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct TerminalTests {
+@Suite(.timeLimit(.minutes(10))) struct TerminalTests {
     @Test func `a process sees a terminal where the runner has one, and its bytes come unchanged`() async throws {
         let terminal = try TestTerminal([
             "run", "--terminal", "/bin/bash", "-c",

@@ -13,7 +13,7 @@ let stubbornTree = """
     nohup sleep 1000 > /dev/null 2>&1 &
     """
 
-@Suite(.timeLimit(.minutes(1))) struct TreeTests {
+@Suite(.timeLimit(.minutes(10))) struct TreeTests {
     let trial = Trial()
 
     @Test func `X-05 stopping ends a tree of sessions, double forks and ignored signals`() async throws {

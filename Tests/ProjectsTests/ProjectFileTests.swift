@@ -200,7 +200,7 @@ import Testing
         #expect(found[5].contains("'zzz'"))
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `Y-08 what is no regular file of the project is refused at once, and not shown`() throws {
         func refusal(_ make: (FilePath) throws -> Void) throws -> String {
             let fixture = try ProjectFixture(["secret": "name: TOPSECRET: x\n"])
@@ -232,7 +232,7 @@ import Testing
         #expect(try folder.refusal().joined().contains("which is not a file"))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `Y-09 huge files are refused, many parameters are handled`() throws {
+    @Test(.timeLimit(.minutes(10))) func `Y-09 huge files are refused, many parameters are handled`() throws {
         #expect(
             try ProjectFixture(mlproject: String(repeating: "# xxxxxxxxxxxxxx\n", count: 4_000_000)).refusal().joined()
                 .contains("1048576"))

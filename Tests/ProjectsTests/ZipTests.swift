@@ -79,7 +79,7 @@ struct ZipWriter {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct `Zip archives` {
+@Suite(.timeLimit(.minutes(10))) struct `Zip archives` {
     private func checkout(_ archive: FilePath, _ fragment: String = "", limits: ZipLimits = .standard) async throws
         -> Checkout
     {

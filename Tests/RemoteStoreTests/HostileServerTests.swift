@@ -6,7 +6,7 @@ import Tracking
 @testable import RemoteStore
 
 /// What comes back may be anything; it becomes an error that names the server (rules R11, R15, R20, promise P8).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct HostileServerTests {
     /// The error of a look-up to which the server answers as the script says.
     private func failure(

@@ -9,7 +9,7 @@ import Tracking
 @testable import RemoteStore
 
 /// A store behind our own endpoint keeps the promises of a store.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(10)))
 struct OwnServerTests {
     /// A fresh SQLite store, the endpoint that a runner gives its children, and a store over it, while `body` runs.
     private func withStore(_ body: (RemoteStore) async throws -> Void) async throws {

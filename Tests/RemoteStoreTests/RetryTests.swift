@@ -5,7 +5,7 @@ import Tracking
 @testable import RemoteStore
 
 /// After which failures a call is sent again (rules R15 and P3).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct RetryTests {
     private let creation = RunCreation(experimentID: "0", startTime: 1)
 

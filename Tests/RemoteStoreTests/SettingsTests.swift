@@ -7,7 +7,7 @@ import Testing
 @testable import RemoteStore
 
 /// What address and environment say, and that secrets stay secret (rule R20, promise P10).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SettingsTests {
     /// The `Authorization` that a store made with those settings sends.
     private func authorization(_ environment: [String: String], userinfo: String = "") async throws -> String? {

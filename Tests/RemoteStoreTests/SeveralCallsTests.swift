@@ -4,7 +4,7 @@ import Tracking
 @testable import RemoteStore
 
 /// What the API has no single call for: the calls, their order, and what is left when one of them fails.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct SeveralCallsTests {
     private static let info = #"{"run_info":{"run_id":"r1","experiment_id":"0","status":"FINISHED","end_time":9}}"#
 

@@ -65,7 +65,7 @@ private func writeRuns(_ count: Int, in folder: String) async throws {
 }
 
 @Suite struct `What was acknowledged` {
-    @Test(.timeLimit(.minutes(2)), arguments: [15, 40, 90, 200, 400])
+    @Test(.timeLimit(.minutes(10)), arguments: [15, 40, 90, 200, 400])
     func `S-01 is there after kill -9 at any time`(delay: Int) async throws {
         let fixture = try StoreFixture()
         let folder = fixture.folder.path.string
@@ -92,7 +92,7 @@ private func writeRuns(_ count: Int, in folder: String) async throws {
         }
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    @Test(.timeLimit(.minutes(10)))
     func `S-02 is there once when sixteen processes start on a fresh file together`() async throws {
         let fixture = try StoreFixture()
         let folder = fixture.folder.path.string
@@ -166,7 +166,7 @@ private func writeRuns(_ count: Int, in folder: String) async throws {
         }
     }
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(10)))
     func `S-10 is a prefix of the history when the log was cut by a loss of power`() async throws {
         let fixture = try StoreFixture()
         let log = FilePath(fixture.path.string + "-wal")

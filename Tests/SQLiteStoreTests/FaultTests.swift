@@ -36,7 +36,7 @@ private func script(_ store: SQLiteStore, runs: Int = 1) async -> Acknowledged {
 }
 
 /// The failing layer is one for the whole process, so these tests take turns.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct `A failing disk` {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct `A failing disk` {
     private func check(_ fixture: StoreFixture, _ done: Acknowledged, _ comment: Comment) async throws {
         var healthy = fixture
         healthy.options.fileSystem = nil

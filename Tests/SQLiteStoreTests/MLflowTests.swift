@@ -51,7 +51,7 @@ private final class Printed: Sendable {
     }
 }
 
-@Suite(.enabled(if: MLflow.isExpected), .timeLimit(.minutes(5))) struct `Beside the real MLflow` {
+@Suite(.enabled(if: MLflow.isExpected), .timeLimit(.minutes(10))) struct `Beside the real MLflow` {
     @Test func `S-08 MLflow opens our file without migrating it, and reads what we wrote`() async throws {
         let mlflow = try #require(MLflow.installed, "SWIFTFLOW_TEST_MLFLOW names no environment")
         let fixture = try StoreFixture()

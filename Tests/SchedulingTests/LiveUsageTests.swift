@@ -5,14 +5,14 @@ import Testing
 
 @testable import Scheduling
 
-@Suite(.timeLimit(.minutes(1))) struct LiveUsageTests {
+@Suite(.timeLimit(.minutes(10))) struct LiveUsageTests {
     @Test func `a process counts with what is below it; one that has ended is nil`() async throws {
         let own = try #require(LiveUsage(of: getpid()))
         #expect(own.memory > 1 << 20)
         #expect(own.processorSeconds > 0)
         let (written, write) = AsyncStream<Void>.makeStream()
         // 30 MB in a child of the process, which itself has next to nothing.
-        let script = #"bash -c 'x=$(head -c 30000000 /dev/zero | tr "\0" a); echo ready; sleep 60; echo $x' & wait"#
+        let script = #"bash -c 'x=$(head -c 30000000 /dev/zero | tr "\0" a); echo ready; sleep 1000; echo $x' & wait"#
         let process = try await Keeper.launch().start(
             ProcessSpecification(
                 executable: "/bin/bash", arguments: ["-c", script], environment: ["PATH": "/usr/bin:/bin"],

@@ -60,7 +60,7 @@ struct StorageFixture: Sendable {
 }
 
 /// What holds for every storage, asked through the server.
-@Suite("artifact storages", .serialized, .timeLimit(.minutes(3)))
+@Suite("artifact storages", .serialized, .timeLimit(.minutes(10)))
 struct ArtifactStorageTests {
     private static let proxy = "/api/2.0/mlflow-artifacts/artifacts"
 

@@ -14,21 +14,23 @@ struct EndpointTests {
         return "GET \(path) HTTP/1.1\r\nhost: \(host)\r\n\(authorization)connection: close\r\n\r\n"
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `nobody connects: opening and closing is all there is`() async throws {
         let fixture = try await ServerFixture()
-        let clock = ContinuousClock()
-        let taken = try await clock.measure {
-            let endpoint = try TrackingEndpoint(store: fixture.store, settings: fixture.settings)
-            await endpoint.close()
-            // A second call is as good.
-            await endpoint.close()
+        let taken = try await ContinuousClock().measure {
+            // As many as would take minutes if each waited for a client that may still come.
+            for _ in 0..<200 {
+                let endpoint = try TrackingEndpoint(store: fixture.store, settings: fixture.settings)
+                await endpoint.close()
+                // A second call is as good.
+                await endpoint.close()
+            }
         }
-        #expect(taken < .milliseconds(50))
+        #expect(taken < .seconds(30))
         await fixture.store.close()
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `X-30 the endpoint is on the loopback only and asks for its token`() async throws {
         try await ServerFixture().withEndpoint { endpoint in
             #expect(endpoint.uri.hasPrefix("http://127.0.0.1:"))
@@ -41,7 +43,7 @@ struct EndpointTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `a client that connects in the last moment is still answered`() async throws {
         let fixture = try await ServerFixture()
         let endpoint = try TrackingEndpoint(store: fixture.store, settings: fixture.settings)
@@ -53,7 +55,7 @@ struct EndpointTests {
         await fixture.store.close()
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `writes whose client is gone already are finished at the end`() async throws {
         let fixture = try await ServerFixture()
         let run = try await fixture.store.createRun(RunCreation(experimentID: "0", startTime: 1))
@@ -70,7 +72,7 @@ struct EndpointTests {
         await fixture.store.close()
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `an idle connection does not keep the endpoint from closing`() async throws {
         let fixture = try await ServerFixture()
         let endpoint = try TrackingEndpoint(store: fixture.store, settings: fixture.settings)
@@ -84,7 +86,7 @@ struct EndpointTests {
         await fixture.store.close()
     }
 
-    @Test(.timeLimit(.minutes(3)), arguments: PythonClient.available)
+    @Test(.timeLimit(.minutes(10)), arguments: PythonClient.available)
     func `the fluent client logs into the runner's run`(client: PythonClient) async throws {
         let fixture = try await ServerFixture()
         let run = try await fixture.store.createRun(RunCreation(experimentID: "0", name: "parent", startTime: 1))
@@ -98,7 +100,7 @@ struct EndpointTests {
         #expect(fileStatus(artifact)?.size == 3)
     }
 
-    @Test(.timeLimit(.minutes(5)), arguments: PythonClient.present(among: [.completeMLflow]))
+    @Test(.timeLimit(.minutes(10)), arguments: PythonClient.present(among: [.completeMLflow]))
     func `what MLflow's documentation shows works as it is written`(client: PythonClient) async throws {
         let fixture = try await ServerFixture()
         try await fixture.withEndpoint { endpoint in
@@ -107,7 +109,7 @@ struct EndpointTests {
     }
 
     @Test(
-        .timeLimit(.minutes(3)), arguments: PythonClient.available,
+        .timeLimit(.minutes(10)), arguments: PythonClient.available,
         ["tracking_client.py", "artifact_proxy.py", "registry.py"])
     func `the client's scenarios pass`(client: PythonClient, script: String) async throws {
         let fixture = try await ServerFixture()
@@ -116,7 +118,7 @@ struct EndpointTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(3)), arguments: PythonClient.available.filter { $0 == .mlflow3 })
+    @Test(.timeLimit(.minutes(10)), arguments: PythonClient.available.filter { $0 == .mlflow3 })
     func `logged models, which only newer clients know`(client: PythonClient) async throws {
         let fixture = try await ServerFixture()
         try await fixture.withEndpoint { endpoint in

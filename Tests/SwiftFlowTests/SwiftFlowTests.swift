@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The library as a program that imports it would use it.
-@Suite(.timeLimit(.minutes(1))) struct SwiftFlowTests {
+@Suite(.timeLimit(.minutes(10))) struct SwiftFlowTests {
     let folder: TemporaryDirectory
     var options = RunOptions()
 

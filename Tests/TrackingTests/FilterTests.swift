@@ -145,8 +145,9 @@ import Testing
         let elapsed = ContinuousClock().measure {
             #expect(throws: TrackingError.self) { try Filter(text, in: .runs) }
         }
-        // 100 ms is the bound for the released program; this one is built without optimisation and shares the machine.
-        #expect(elapsed < .seconds(5))
+        // 100 ms is the bound for the released program; this one is built without optimisation and shares the machine. What is not linear
+        // would take hours.
+        #expect(elapsed < .seconds(60))
     }
 
     @Test func `survives any bytes`() {

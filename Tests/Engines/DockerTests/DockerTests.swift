@@ -13,7 +13,7 @@ import Testing
 import Tracking
 
 extension OnDocker {
-    @Suite(.timeLimit(.minutes(1))) struct DockerBackendTests {
+    @Suite(.timeLimit(.minutes(10))) struct DockerBackendTests {
         let folder: TemporaryDirectory
         let backend: DockerBackend
 
@@ -114,7 +114,7 @@ extension OnDocker {
             let ready = Signal("ready")
             let submitted = try await backend.submit(
                 job(
-                    "echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) },
+                    "echo ready; sleep 1000", output: OutputHandling { _, bytes in ready.see(bytes) },
                     variables: ["MLFLOW_TRACKING_TOKEN": secret]))
             await ready.wait()
             let arguments = processIDs().map { process in
@@ -129,7 +129,7 @@ extension OnDocker {
 
         @Test func `the container is named and labelled after its run, and is gone afterwards`() async throws {
             let ready = Signal("ready")
-            let job = try job("echo ready; read x; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) })
+            let job = try job("echo ready; read x; sleep 1000", output: OutputHandling { _, bytes in ready.see(bytes) })
             let submitted = try await backend.submit(job)
             await ready.wait()
             let id = try #require(submitted.handle)
@@ -169,7 +169,7 @@ extension OnDocker {
             let name = "own-\(randomName().lowercased())"
             let file = folder.path.appending("id")
             let submitted = try await backend.submit(
-                job("echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) }) {
+                job("echo ready; sleep 1000", output: OutputHandling { _, bytes in ready.see(bytes) }) {
                     $0.container?.options = [
                         .init(name: "name", value: name), .init(name: "cidfile", value: file.string),
                     ]
@@ -182,7 +182,7 @@ extension OnDocker {
 
         @Test func `a cancelled submission leaves no container behind`() async throws {
             for delay in [0, 5, 40, 80, 120, 160, 200] {
-                let job = try job("sleep 100")
+                let job = try job("sleep 1000")
                 let submission = Task { [backend] in try await backend.submit(job) }
                 // Any moment will do: it must be true at each.
                 try await Task.sleep(for: .milliseconds(delay))
@@ -212,7 +212,7 @@ extension OnDocker {
         @Test func `requests for processors and memory become limits`() async throws {
             let ready = Signal("ready")
             let submitted = try await backend.submit(
-                job("echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) }) {
+                job("echo ready; sleep 1000", output: OutputHandling { _, bytes in ready.see(bytes) }) {
                     $0.resources = ResourceRequest(processors: 0.5, memory: 64 << 20)
                 })
             await ready.wait()
@@ -356,7 +356,7 @@ extension OnDocker {
         @Test func `a container that somebody else removes is lost`() async throws {
             let ready = Signal("ready")
             let submitted = try await backend.submit(
-                job("echo ready; sleep 100", output: OutputHandling { _, bytes in ready.see(bytes) }))
+                job("echo ready; sleep 1000", output: OutputHandling { _, bytes in ready.see(bytes) }))
             await ready.wait()
             _ = try await DockerEngine.ask("rm", "-f", submitted.handle ?? "")
             guard case .lost = await submitted.wait() else {

@@ -11,7 +11,7 @@ import Testing
 import Tracking
 
 extension OnDocker {
-    @Suite(.timeLimit(.minutes(3))) struct ImageTests {
+    @Suite(.timeLimit(.minutes(10))) struct ImageTests {
         let folder: TemporaryDirectory
         let client: ContainerClient
 

@@ -10,7 +10,7 @@ import Tracking
 
 extension OnDocker {
     /// A pipeline whose steps are containers, and whose runner is killed in the middle.
-    @Suite(.timeLimit(.minutes(3))) struct DockerPipelineTests {
+    @Suite(.timeLimit(.minutes(10))) struct DockerPipelineTests {
         let engine: ProgramOnEngine
         private var program: SwiftflowProgram { engine.program }
 

@@ -11,7 +11,7 @@ import Tracking
 
 extension OnDocker {
     /// The built `swiftflow` on docker projects, from outside.
-    @Suite(.timeLimit(.minutes(3))) struct DockerProgramTests {
+    @Suite(.timeLimit(.minutes(10))) struct DockerProgramTests {
         let engine: ProgramOnEngine
         private var program: SwiftflowProgram { engine.program }
 

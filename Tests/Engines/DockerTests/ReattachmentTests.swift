@@ -10,7 +10,7 @@ import Tracking
 
 extension OnDocker {
     /// What a resumed pipeline learns of containers whose runner died.
-    @Suite(.timeLimit(.minutes(2))) struct ReattachmentTests {
+    @Suite(.timeLimit(.minutes(10))) struct ReattachmentTests {
         let folder: TemporaryDirectory
         let backend: DockerBackend
 
@@ -95,7 +95,7 @@ extension OnDocker {
         {
             let output = CollectedOutput()
             let job = try DockerEngine.kit(backend, folder: folder).job("true", output: output.handling)
-            let id = try await leave("echo begun; exec sleep 100", for: job, runner: .current)
+            let id = try await leave("echo begun; exec sleep 1000", for: job, runner: .current)
             _ = try await DockerEngine.ask("kill", id)
             _ = try await DockerEngine.ask("wait", id)
             guard case .ended(let ended) = try await backend.reattach(job, handle: id),
@@ -117,7 +117,7 @@ extension OnDocker {
         @Test func `a container that a living runner follows is not taken from it`() async throws {
             let job = try DockerEngine.kit(backend, folder: folder).job("true", output: .discarded)
             // The first process of this machine lives as long as anything does.
-            let id = try await leave("sleep 100", for: job, runner: ProcessIdentity(processID: 1))
+            let id = try await leave("sleep 1000", for: job, runner: ProcessIdentity(processID: 1))
             await #expect(throws: ContainerError.self) { try await backend.reattach(job, handle: id) }
             _ = try await DockerEngine.ask("rm", "-f", id)
         }
@@ -129,7 +129,7 @@ extension OnDocker {
                 Issue.record("not never submitted")
                 return
             }
-            _ = try await leave("sleep 100", for: job)
+            _ = try await leave("sleep 1000", for: job)
             // Even where nobody asked first: a dead runner's container of the same name makes room.
             let submitted = try await backend.submit(job)
             #expect(await submitted.wait().exitCode == 6)

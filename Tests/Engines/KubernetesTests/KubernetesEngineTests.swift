@@ -131,7 +131,7 @@ struct KubernetesEngineTests {
         let template = KubernetesEngine.template(
             pod: "{terminationGracePeriodSeconds: 1, containers: [{}]}", job: "activeDeadlineSeconds: 3, ")
         let backend = try KubernetesEngine.backend(template: template, in: folder)
-        let watched = try WatchedJob("sleep 100")
+        let watched = try WatchedJob("sleep 1000")
         guard case .failed(.timeout, _, _) = try await run(watched, on: backend) else {
             Issue.record("no timeout")
             return

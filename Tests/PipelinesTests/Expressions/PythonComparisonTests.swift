@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(2))) func `operators bind and reckon as Python's`() async throws {
+    @Test(.timeLimit(.minutes(10))) func `operators bind and reckon as Python's`() async throws {
         let python = try #require(findExecutable("python3", searchPath: environmentVariable("PATH") ?? "/usr/bin:/bin"))
         var generator = Generator(random: SeededGenerator(seed: 20_261_121))
         var texts: [String] = []

@@ -10,7 +10,7 @@ import Tracking
 @testable import Scheduling
 
 /// The transitions T1 to T13 as the driver makes them, and what each of them writes.
-@Suite(.timeLimit(.minutes(2))) struct DriverTransitionTests {
+@Suite(.timeLimit(.minutes(10))) struct DriverTransitionTests {
     /// Jobs that end only when they are stopped.
     static func holding(_ clock: ManualClock) -> ScriptedEngine.Script {
         { _ in

@@ -11,7 +11,7 @@ import Tracking
 @testable import Scheduling
 
 /// What keys of the file say is what happens: those that no transition is about.
-@Suite(.timeLimit(.minutes(2))) struct KeyTests {
+@Suite(.timeLimit(.minutes(10))) struct KeyTests {
     @Test func `description, tags and experiment are those of the runs`() async throws {
         let harness = try await DriverHarness(
             """

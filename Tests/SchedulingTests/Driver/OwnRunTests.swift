@@ -6,7 +6,7 @@ import Tracking
 @testable import Scheduling
 
 /// `run.run_id` and `run.artifact_uri`: values that are there only once the attempt's run is.
-@Suite(.timeLimit(.minutes(2))) struct OwnRunTests {
+@Suite(.timeLimit(.minutes(10))) struct OwnRunTests {
     @Test(arguments: ["local", "far"])
     func `a step is told its own run, in every attempt that of this attempt`(backend: String) async throws {
         let harness = try await DriverHarness(

@@ -7,7 +7,7 @@ import Tracking
 @testable import Scheduling
 
 /// What a plan says of the store is what its run then does.
-@Suite(.timeLimit(.minutes(2))) struct PlanRehearsalTests {
+@Suite(.timeLimit(.minutes(10))) struct PlanRehearsalTests {
     static func yaml(n: Int = 1) -> String {
         """
         name: planned

@@ -13,7 +13,7 @@ import Tracking
 @testable import Scheduling
 
 /// What a resume finds, and what it must not take for a result.
-@Suite(.timeLimit(.minutes(2))) struct RecoveryTests {
+@Suite(.timeLimit(.minutes(10))) struct RecoveryTests {
     static let oneOutput = """
         name: half
         steps:

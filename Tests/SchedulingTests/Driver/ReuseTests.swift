@@ -10,7 +10,7 @@ import Tracking
 @testable import Scheduling
 
 /// Results of earlier runs: looked for together, and never taken for more than they are.
-@Suite(.timeLimit(.minutes(2))) struct ReuseTests {
+@Suite(.timeLimit(.minutes(10))) struct ReuseTests {
     private static func fanOut(_ cells: Int) -> String {
         """
         name: reuse
