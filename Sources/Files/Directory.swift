@@ -92,23 +92,39 @@ package final class Directory: Sendable {
     /// The entries of a folder by name, without `.` and `..`, in the order of their names.
     package func list(_ path: RelativePath = .root) throws(FileError) -> [(name: String, status: FileStatus)] {
         let folder = try open(path, flags: O_RDONLY | O_DIRECTORY)
-        guard let stream = unsafe fdopendir(folder.rawValue) else {
+        defer { try? folder.close() }
+        return try rawEntries(of: folder, shown(path)).compactMap { entry in
+            String(validating: entry.name.dropLast(), as: UTF8.self).map { ($0, entry.status) }
+        }.sorted { $0.name < $1.name }
+    }
+
+    /// The entries of a folder by their names on the disk, which need not be text: bytes that end with a zero.
+    private func rawEntries(
+        of folder: FileDescriptor, _ shown: String
+    ) throws(FileError) -> [(name: [CChar], status: FileStatus)] {
+        // The stream takes a descriptor of its own, which it closes.
+        let own = try checked("list", shown) {
+            unsafe swiftflow_openat(folder.rawValue, ".", O_RDONLY | O_DIRECTORY, 0)
+        }
+        guard let stream = unsafe fdopendir(own) else {
             let error = lastError()
-            try? folder.close()
-            throw FileError("list", shown(path), error)
+            CLinux.close(own)
+            throw FileError("list", shown, error)
         }
         defer { unsafe closedir(stream) }
-        var entries: [(name: String, status: FileStatus)] = []
+        var entries: [(name: [CChar], status: FileStatus)] = []
         while let entry = unsafe readdir(stream) {
             let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { text in
+                    unsafe Array(UnsafeBufferPointer(start: text, count: strlen(text) + 1))
+                }
             }
-            guard name != ".", name != ".." else { continue }
+            guard name != [0x2E, 0], name != [0x2E, 0x2E, 0] else { continue }
             var raw = stat()
             guard unsafe fstatat(folder.rawValue, name, &raw, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
             entries.append((name, FileStatus(raw)))
         }
-        return entries.sorted { $0.name < $1.name }
+        return entries
     }
 
     // MARK: Changing
@@ -138,34 +154,31 @@ package final class Directory: Sendable {
     package func remove(_ path: RelativePath) throws(FileError) {
         guard let name = path.lastComponent else { throw FileError("remove", shown(path), .invalidArgument) }
         guard let status = try status(path) else { return }
-        if status.kind == .directory {
-            for entry in try list(path) {
-                // Names a path from outside may not have can still exist on the disk; they are removed by name.
-                try removeEntry(entry.name, isDirectory: entry.status.kind == .directory, in: directory(path), depth: 0)
-            }
-        }
+        if status.kind == .directory { try directory(path).removeContents(depth: 0) }
         let parent = try open(path.parent, flags: O_RDONLY | O_DIRECTORY)
         defer { try? parent.close() }
-        try unlink(name, isDirectory: status.kind == .directory, in: parent, shown(path))
+        try unlink(Array(name.utf8CString), isDirectory: status.kind == .directory, in: parent, shown(path))
     }
 
-    private func removeEntry(_ name: String, isDirectory: Bool, in folder: Directory, depth: Int) throws(FileError) {
-        let shownName = "\(folder.path)/\(name)"
-        guard depth < 1000 else { throw FileError("remove", shownName, .fileNameTooLong) }
-        if isDirectory {
-            let raw = try checked("open the folder", shownName) {
-                unsafe swiftflow_openat(folder.descriptor.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+    /// Names a path from outside may not have can still exist on the disk; they are removed by their bytes.
+    private func removeContents(depth: Int) throws(FileError) {
+        guard depth < 1000 else { throw FileError("remove", path.string, .fileNameTooLong) }
+        for (name, status) in try rawEntries(of: descriptor, path.string) {
+            let shownName = "\(path)/\(String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))"
+            if status.kind == .directory {
+                let raw = try checked("open the folder", shownName) {
+                    unsafe swiftflow_openat(descriptor.rawValue, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+                }
+                try Directory(path: FilePath(shownName), descriptor: FileDescriptor(rawValue: raw))
+                    .removeContents(depth: depth + 1)
             }
-            let child = Directory(path: FilePath(shownName), descriptor: FileDescriptor(rawValue: raw))
-            for entry in try child.list() {
-                try removeEntry(entry.name, isDirectory: entry.status.kind == .directory, in: child, depth: depth + 1)
-            }
+            try unlink(name, isDirectory: status.kind == .directory, in: descriptor, shownName)
         }
-        try unlink(name, isDirectory: isDirectory, in: folder.descriptor, shownName)
     }
 
-    private func unlink(_ name: String, isDirectory: Bool, in folder: FileDescriptor, _ shown: String) throws(FileError)
-    {
+    private func unlink(
+        _ name: [CChar], isDirectory: Bool, in folder: FileDescriptor, _ shown: String
+    ) throws(FileError) {
         let flags = isDirectory ? AT_REMOVEDIR : 0
         if unsafe unlinkat(folder.rawValue, name, flags) != 0, lastError() != .noSuchFileOrDirectory {
             throw FileError("remove", shown, lastError())

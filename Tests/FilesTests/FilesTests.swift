@@ -1,5 +1,6 @@
 import Diagnostics
 import Files
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -76,6 +77,20 @@ import Testing
         try root.remove(RelativePath("inner"))
         #expect(try root.list().isEmpty)
         #expect(try outside.directory.readFile(RelativePath("canary"), limit: 100) == Array("secret".utf8))
+    }
+
+    @Test func `files and folders whose names are no text are removed with the folder they are in`() throws {
+        try root.makeDirectory(RelativePath("tree"))
+        // Latin-1, as old archives and repositories have it.
+        var path =
+            Array(folder.path.appending("tree").string.utf8CString.dropLast()) + Array("/caf".utf8CString.dropLast())
+        path.append(CChar(bitPattern: 0xE9))
+        #expect(unsafe mkdir(path + [0], 0o755) == 0)
+        let file = unsafe open(path + path.suffix(5) + [0], O_CREAT | O_WRONLY, 0o644)
+        try #require(file >= 0)
+        close(file)
+        try root.remove(RelativePath("tree"))
+        #expect(try root.list().isEmpty)
     }
 
     @Test func `A-06 the root itself is never removed`() {
