@@ -9,6 +9,8 @@ package import SystemPackage
 struct GitWorkerProcess: Sendable {
     let starter: any ProcessStarter
     let environment: [String: String]
+    /// The worker ends a tenth of a second after it has been asked to; so long it needs to take away what it has made for itself.
+    private static let grace = Duration.seconds(2)
 
     /// - Returns: the events that carry results, in their order.
     /// - Throws: the worker's `GitFailure`, or one of our own when it breaks off; `CancellationError` when the task is cancelled, after
@@ -47,10 +49,10 @@ struct GitWorkerProcess: Sendable {
         let conversation = WorkerConversation(progress: progress)
         let deadline = patience ?? request.limits.total + .seconds(10)
         let isLate = await withTaskCancellationHandler {
-            await conversation.listen(to: lines, deadline: deadline) { await process.stop(grace: .zero) }
+            await conversation.listen(to: lines, deadline: deadline) { await process.stop(grace: Self.grace) }
         } onCancel: {
             // Owned by `ending`, which is awaited below.
-            Task { await process.stop(grace: .zero) }
+            Task { await process.stop(grace: Self.grace) }
         }
         let end = await ending.value
         try Task.checkCancellation()

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Ends the worker when its work takes too long, its server is silent, or its program is gone.
 ///
-/// A thread of its own, because libgit2's calls block and know no limits. It looks at the kernel's count of received bytes, so it sees
+/// A thread of its own, because libgit2's calls block and know no limits; so it also does what SIGTERM asks for. It looks at the kernel's count of received bytes, so it sees
 /// progress in every phase, and at the counts the work itself reports. Time is counted in steps of at most a second:
 /// a worker that was stopped for an hour and goes on has not lost an hour.
 package final class Watchdog: Sendable {
@@ -40,6 +40,7 @@ package final class Watchdog: Sendable {
 
     /// Starts the thread; it ends with the process.
     package func start() {
+        _ = signal(SIGTERM) { _ in isAskedToEnd.store(true, ordering: .releasing) }
         var thread = pthread_t()
         // The thread owns one reference, which it never gives back: it runs as long as the process.
         let own = unsafe Unmanaged.passRetained(self).toOpaque()
@@ -58,7 +59,8 @@ package final class Watchdog: Sendable {
         var sinceSign = Duration.zero
         while true {
             usleep(100_000)
-            if getppid() != parent { _exit(4) }
+            if getppid() != parent { endWorker(4) }
+            if isAskedToEnd.load(ordering: .acquiring) { endWorker(128 + SIGTERM) }
             let now = ContinuousClock.now
             let step = min(now - last, .seconds(1))
             last = now
@@ -69,7 +71,7 @@ package final class Watchdog: Sendable {
                 received: network.bytes, limits: state.limits, place: state.place)
             {
                 emit(.failed(failure))
-                _exit(3)
+                endWorker(3)
             }
             sinceSign += step
             if sinceSign >= .seconds(1) {
@@ -94,6 +96,9 @@ package final class Watchdog: Sendable {
         return (isConnected, total)
     }
 }
+
+/// Set by the handler of SIGTERM, which may do no more than that.
+private let isAskedToEnd = Atomic(false)
 
 /// The watchdog's judgement, without its thread.
 struct WatchdogClock {

