@@ -110,8 +110,9 @@ static pid_t start_program(
         if (start_failure.error == 0) return program;
         while (waitpid(program, NULL, 0) < 0 && errno == EINTR) {
         }
-        // Another thread or process may have held a just written program open for writing at the moment it forked.
-        if (start_failure.error != ETXTBSY || attempt == 100) return -1;
+        // Another thread or process may have held a just written program open for writing at the moment it forked; it lets go when it
+        // executes its own program, which takes a busy machine its time.
+        if (start_failure.error != ETXTBSY || attempt == 500) return -1;
         poll(NULL, 0, 10);
     }
 }
