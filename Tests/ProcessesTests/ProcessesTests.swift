@@ -131,7 +131,7 @@ struct Trial {
         let usage = try #require(end.usage)
         #expect(usage.userTime > .milliseconds(20))
         #expect(usage.peakMemory > 80_000_000)
-        #expect(end.wallTime > .milliseconds(20) && end.wallTime < .seconds(30))
+        #expect(end.wallTime > .milliseconds(20) && end.wallTime < .seconds(300))
     }
 
     @Test func `X-16 a hundred at once`() async throws {

@@ -1,6 +1,7 @@
 import Files
 import Glibc
 import Processes
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -12,6 +13,8 @@ final class Runner: Sendable {
     let mark = ProcessMark()
     let processID: Int32
     private let folder: TemporaryDirectory
+    /// Its number may be anybody's from then on.
+    private let isReaped = Mutex(false)
 
     /// - Parameter command: what goes before the fixture's own command line, such as `prlimit`; found in `/usr/bin`.
     init(_ arguments: [String], through command: [String] = []) throws {
@@ -26,8 +29,17 @@ final class Runner: Sendable {
 
     deinit {
         // Nothing of a failed test stays behind.
-        _ = kill(processID, SIGKILL)
-        _ = waitpid(processID, nil, 0)
+        signal(SIGKILL)
+        reap(options: 0)
+    }
+
+    /// Whether it has ended; what is left of it is gone then.
+    @discardableResult
+    func reap(options: Int32 = WNOHANG) -> Bool {
+        isReaped.withLock { isReaped in
+            if !isReaped { isReaped = waitpid(processID, nil, options) != 0 }
+            return isReaped
+        }
     }
 
     var log: String {
@@ -35,7 +47,7 @@ final class Runner: Sendable {
     }
 
     /// The first complete line of its output that begins so.
-    func line(_ start: String, within limit: Duration = .seconds(20)) async throws -> String {
+    func line(_ start: String, within limit: Duration = .seconds(60)) async throws -> String {
         var found: String?
         _ = await eventually(within: limit) {
             let complete = log.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
@@ -59,13 +71,15 @@ final class Runner: Sendable {
     }
 
     func signal(_ number: Int32) {
-        _ = kill(processID, number)
+        isReaped.withLock { isReaped in
+            if !isReaped { _ = kill(processID, number) }
+        }
     }
 
     /// Whether the runner and all that it has started end within the time.
-    func isGone(within limit: Duration = .seconds(8)) async -> Bool {
+    func isGone(within limit: Duration = .seconds(60)) async -> Bool {
         await eventually(within: limit) {
-            _ = waitpid(processID, nil, WNOHANG)
+            reap()
             return mark.processes.isEmpty
         }
     }

@@ -46,7 +46,7 @@ import Testing
         #expect(await eventually { text.contains("error") })
         #expect(text == "ids \(process) \(process)\n0\n1\n2\n3\nerror\n")
         #expect(try #require(fileStatus(log)).permissions & 0o777 == 0o600)
-        #expect(await eventually { waitpid(starter.processID, nil, WNOHANG) != 0 })
+        #expect(await eventually { starter.reap() })
         #expect(identity.liveness == .running)
         kill(process, SIGKILL)
         #expect(await eventually { identity.liveness == .ended })
