@@ -20,8 +20,14 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
+# Below the ports that the system hands out by itself, so that nobody who asks for any takes it before the registry does.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    local port
+    while :; do
+        port=$((12000 + RANDOM % 18000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port"
 }
 
 # One that gives images to everybody, and one that wants a login.

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -15,12 +16,21 @@ def expect(condition, *what):
         raise AssertionError(" ".join(str(each) for each in what))
 
 
+def free_port():
+    """A port nobody listens on, below those that the system hands out by itself: the server takes long to load, and others ask for any."""
+    while True:
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", random.randrange(12_000, 32_000)))
+                return listener.getsockname()[1]
+            except OSError:
+                pass
+
+
 @contextlib.contextmanager
 def mlflow_server(folder, database, environment, *options):
     """The address of a real `mlflow server` on a SQLite file of the folder, once it answers; it ends with the block."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/{database}", *options,
          "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
@@ -29,8 +39,10 @@ def mlflow_server(folder, database, environment, *options):
              "GIT_PYTHON_REFRESH": "quiet"})
     try:
         url = f"http://127.0.0.1:{port}"
-        for _ in range(600):
+        end = time.monotonic() + 600
+        while True:
             expect(server.poll() is None, "mlflow server has ended")
+            expect(time.monotonic() < end, "mlflow server does not answer")
             try:
                 urllib.request.urlopen(f"{url}/health", timeout=5)
                 break

@@ -62,6 +62,9 @@ OURS = {"MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PA
 def observe(program, project, options, folder):
     os.makedirs(folder)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "GIT_", "SWIFTFLOW_"))}
+    # MLflow leaves an empty folder there with each run.
+    environment["TMPDIR"] = os.path.join(folder, "tmp")
+    os.mkdir(environment["TMPDIR"])
     done = subprocess.run(
         [program, "run", project, "--env-manager", "local", *options], cwd=folder, env=environment, capture_output=True, text=True
     )

@@ -53,7 +53,7 @@ launch() {
         setsid dockerd "${options[@]}" $attempt >"$folder/dockerd.log" 2>&1 </dev/null &
         local daemon=$!
         local tries=0
-        while kill -0 "$daemon" 2>/dev/null && [ $tries -lt 300 ]; do
+        while kill -0 "$daemon" 2>/dev/null && [ $tries -lt 3000 ]; do
             if curl -sf --unix-socket "$folder/docker.sock" http://docker/_ping >/dev/null 2>&1; then return; fi
             sleep 0.1
             tries=$((tries + 1))

@@ -114,12 +114,17 @@ await() {
     done
 }
 
+# Below the ports that the system hands out by itself, so that nobody who asks for any takes one before its server has it.
 free_ports() {
     python3 - "$1" <<'P'
-import socket, sys
-sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
-for each in sockets: each.bind(("127.0.0.1", 0))
-print(*[each.getsockname()[1] for each in sockets])
+import random, socket, sys
+ports = []
+while len(ports) < int(sys.argv[1]):
+    with socket.socket() as candidate:
+        try: candidate.bind(("127.0.0.1", random.choice([port for port in range(12_000, 30_000) if port not in ports])))
+        except OSError: continue
+        ports.append(candidate.getsockname()[1])
+print(*ports)
 P
 }
 
@@ -156,7 +161,7 @@ R
     PATH=$PATH:/usr/sbin:/sbin launch dockerd dockerd -H "unix://$folder/docker.sock" --data-root "$folder/docker" --exec-root "$folder/exec" \
         -p "$folder/dockerd.pid" --bridge "sfk$number" --iptables=false --ip6tables=false --ip-masq=false --ip-forward=false \
         --add-runtime "here=$folder/runc" --default-runtime here
-    await 60 dockerd curl -sf --unix-socket "$folder/docker.sock" http://d/_ping
+    await 300 dockerd curl -sf --unix-socket "$folder/docker.sock" http://d/_ping
 }
 
 # The pause container, the image of the tests that need no more than a shell, and those that Python and git are in.
@@ -198,7 +203,7 @@ start_api_server() {
         --service-account-issuer=https://kubernetes.default.svc --api-audiences=https://kubernetes.default.svc \
         --token-auth-file="$folder/run/tokens.csv" --authorization-mode=RBAC --service-cluster-ip-range=10.214.0.0/24 \
         --kubelet-preferred-address-types=Hostname --allow-privileged=true --feature-gates=TTLAfterFinished=true
-    await 90 "the API server" curl -skf "https://127.0.0.1:$api_port/readyz"
+    await 300 "the API server" curl -skf "https://127.0.0.1:$api_port/readyz"
 }
 
 write_credentials() {
@@ -258,8 +263,8 @@ K
     alive kubelet || launch kubelet "$tools/kubelet" --kubeconfig="$KUBECONFIG" --config="$folder/run/kubelet.yaml" --root-dir="$folder/kubelet" \
         --cert-dir="$folder/run/kcerts" --container-runtime=docker --docker-endpoint="$DOCKER_HOST" --pod-infra-container-image=pause:1 \
         --hostname-override=localhost
-    await 60 "the default service account" kubectl get serviceaccount default
-    await 90 "the node" kubectl wait --for=condition=Ready node/localhost --timeout=1s
+    await 300 "the default service account" kubectl get serviceaccount default
+    await 300 "the node" kubectl wait --for=condition=Ready node/localhost --timeout=1s
     kubectl apply -f - >/dev/null <<'K'
 apiVersion: v1
 kind: Namespace
@@ -281,7 +286,7 @@ metadata: {name: swiftflow-runner, namespace: team}
 subjects: [{kind: User, name: runner, apiGroup: rbac.authorization.k8s.io}]
 roleRef: {kind: Role, name: swiftflow-runner, apiGroup: rbac.authorization.k8s.io}
 K
-    await 60 "the service account of namespace team" kubectl -n team get serviceaccount default
+    await 300 "the service account of namespace team" kubectl -n team get serviceaccount default
 }
 
 # --- commands ---------------------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ YAML
     local tries=0
     # A private one answers 401.
     until [[ $(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/v2/") =~ ^(200|401)$ ]]; do
-        kill -0 "$process" 2>/dev/null && [ $tries -lt 200 ] || {
+        kill -0 "$process" 2>/dev/null && [ $tries -lt 3000 ] || {
             tail -20 "$folder/log" >&2
             echo "registry.sh: the registry did not start" >&2
             exit 1
