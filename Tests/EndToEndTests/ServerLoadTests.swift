@@ -9,7 +9,7 @@ import Testing
 import Tracking
 
 /// The built server under load and under attack: what it has acknowledged is there, what it has not taken costs nothing.
-@Suite(.serialized, .timeLimit(.minutes(20))) struct ServerLoadTests {
+@Suite(.serialized, .timeLimit(.minutes(60))) struct ServerLoadTests {
     let program: SwiftflowProgram
 
     init() throws {

@@ -118,7 +118,7 @@ import Tracking
         #expect(try await status().info.status == .running)
 
         #expect(try await program.run("runs", "cancel", id).exitCode == 0)
-        #expect(await eventually(within: .seconds(20)) { mark.processes.isEmpty })
+        #expect(await eventually { mark.processes.isEmpty })
         #expect(try await status().info.status == .killed)
         #expect(try await program.run("runs", "logs", id).output == "started\n")
     }

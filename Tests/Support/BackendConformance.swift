@@ -135,7 +135,7 @@ package struct BackendConformance: Sendable {
                 })
             let submitted = try await backend.submit(job)
             await ready.wait()
-            await submitted.cancel(grace: kind == "obeys" ? .seconds(60) : grace)
+            await submitted.cancel(grace: kind == "obeys" ? .seconds(1000) : grace)
             let end = await submitted.wait()
             broken.unless(
                 !end.isSuccess, "a command that \(kind) has not succeeded when it was stopped, but was \(end)")

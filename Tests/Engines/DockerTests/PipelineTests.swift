@@ -45,7 +45,7 @@ extension OnDocker {
         }
 
         private func waits(_ what: String, until holds: () async throws -> Bool) async throws {
-            let deadline = ContinuousClock.now + .seconds(60)
+            let deadline = ContinuousClock.now + .seconds(300)
             while try await !holds() {
                 guard ContinuousClock.now < deadline else {
                     Issue.record("never seen: \(what)")

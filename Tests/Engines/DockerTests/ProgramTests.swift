@@ -105,7 +105,7 @@ extension OnDocker {
             await running.process.signal(SIGKILL)
             _ = try await running.result()
             var state = ""
-            let deadline = ContinuousClock.now + .seconds(30)
+            let deadline = ContinuousClock.now + .seconds(200)
             repeat {
                 state = try await DockerEngine.containers(ofRun: run.info.runID).first ?? "gone"
             } while state.hasSuffix("running") && ContinuousClock.now < deadline

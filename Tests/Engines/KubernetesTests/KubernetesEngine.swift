@@ -136,7 +136,7 @@ final class WatchedJob: Sendable {
 
     /// Waits until the command has written this text, or something was told about the job that holds it.
     func waits(for text: String) async throws {
-        guard await eventually(within: .seconds(90), { self.text.contains(text) || self.notes.contains(text) }) else {
+        guard await eventually(within: .seconds(300), { self.text.contains(text) || self.notes.contains(text) }) else {
             throw FixtureFailure("'\(text)' was never seen in '\(self.text)', '\(notes)'")
         }
     }

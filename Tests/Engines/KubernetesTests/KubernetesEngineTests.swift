@@ -11,7 +11,7 @@ import Tracking
 @testable import Execution
 
 /// The Kubernetes backend on a real cluster.
-@Suite(.takesTurns, .enabled(if: KubernetesEngine.isExpected), .timeLimit(.minutes(20)))
+@Suite(.takesTurns, .enabled(if: KubernetesEngine.isExpected), .timeLimit(.minutes(60)))
 struct KubernetesEngineTests {
     private func run(_ watched: WatchedJob, on backend: KubernetesBackend) async throws -> JobEnd {
         try await backend.submit(watched.job).wait()

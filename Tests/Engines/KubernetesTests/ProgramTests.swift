@@ -236,7 +236,7 @@ extension KubernetesEngineTests {
         func marked() -> Int {
             (0..<10).count { fileStatus(marks.appending("\($0)")) != nil }
         }
-        #expect(await eventually(within: .seconds(120)) { marked() == 10 }, "\(runner.seen)")
+        #expect(await eventually(within: .seconds(400)) { marked() == 10 }, "\(runner.seen)")
         kill(runner.process.processID, SIGKILL)
         _ = try await runner.result()
         // Some end while no runner lives, and all after it died.

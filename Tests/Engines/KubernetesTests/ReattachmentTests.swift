@@ -26,7 +26,7 @@ extension KubernetesEngineTests {
             entry_points:
               main:
                 parameters: {n: int}
-                command: "echo begun {n}; i=0; while [ $i -lt 60 ]; do echo {n} $i; i=$((i+1)); sleep 0.5; done; echo ended {n}; exit {n}"
+                command: "echo begun {n}; i=0; while [ $i -lt 120 ]; do echo {n} $i; i=$((i+1)); sleep 0.5; done; echo ended {n}; exit {n}"
             """)
         let count = 4
         var runners: [SwiftflowProgram.Running] = []
@@ -34,7 +34,7 @@ extension KubernetesEngineTests {
             runners.append(try await program.start(["run", ".", "-b", "kubernetes", "-P", "n=\(number)"]))
         }
         for (number, runner) in runners.enumerated() {
-            try await runner.waits(for: "\(number) 2\n", limit: .seconds(120))
+            try await runner.waits(for: "\(number) 2\n", limit: .seconds(400))
         }
         for runner in runners { kill(runner.process.processID, SIGKILL) }
         for runner in runners { _ = try await runner.result() }
@@ -69,7 +69,7 @@ extension KubernetesEngineTests {
                     // What the dead runner kept and what came afterwards are together the whole log, once.
                     let whole = String(decoding: kept, as: UTF8.self) + watched.text
                     let expected =
-                        "begun \(number)\n" + (0..<60).map { "\(number) \($0)\n" }.joined() + "ended \(number)\n"
+                        "begun \(number)\n" + (0..<120).map { "\(number) \($0)\n" }.joined() + "ended \(number)\n"
                     #expect(whole == expected)
                     #expect(!kept.isEmpty)
                     #expect(try await KubernetesEngine.objects(of: watched.job.name).count { $0.hasPrefix("pod") } == 1)
