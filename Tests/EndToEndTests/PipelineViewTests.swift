@@ -53,6 +53,28 @@ import Testing
         #expect(try await program.run("report", "0123").exitCode == 1)
     }
 
+    @Test func `a pipeline that failed says how to go on, and a fan-out over nothing that there was nothing`()
+        async throws
+    {
+        let program = try SwiftflowProgram()
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: p
+            params: {n: 0}
+            steps:
+              none: {command: 'echo {i}', matrix: {i: "${{ range(params.n) }}"}}
+              bad: {command: test -f there, needs: [none]}
+            """)
+        let bad = try await program.run("run", "pipeline.yaml", "--progress", "plain")
+        #expect(bad.messages.contains("✓ none succeeded  no cells: its matrix has no values"), "\(bad.messages)")
+        let id = try #require(bad.messages.firstMatch(of: /go on with: swiftflow resume ([0-9a-f]{8})\n/)?.1)
+        try program.write("there", "")
+        let resumed = try await program.run("resume", String(id), "--progress", "plain")
+        #expect(resumed.exitCode == 0)
+        #expect(!resumed.messages.contains("go on with"), "\(resumed.messages)")
+    }
+
     @Test func `what begins says in which experiment, by its name`() async throws {
         let program = try SwiftflowProgram()
         try program.write("MLproject", "entry_points:\n  main: {command: \"true\"}\n")

@@ -67,7 +67,8 @@ struct PipelineDisplay: Sendable {
         case .node(let node): showNode(node)
         case .settled(let step) where step.isFanOut:
             let best = step.best.map { ", best \($0)" } ?? ""
-            line(step.state, step.step, "\(step.cells) cells\(best)", reason: step.reason)
+            let cells = step.cells == 0 && step.state.isSuccess ? "no cells: its matrix has no values" : nil
+            line(step.state, step.step, cells ?? "\(step.cells) cells\(best)", reason: step.reason)
         case .settled(let step):
             if step.state == .skipped || step.state == .blocked || step.state == .cancelled {
                 line(step.state, step.step, reason: step.reason)
@@ -142,5 +143,7 @@ struct PipelineDisplay: Sendable {
         let title = Terminal.messages.styled(
             "=== Pipeline (ID '\(outcome.run.runID)') \(outcome.state.rawValue) ===", style)
         Messages.note("\(title) \(counts)")
+        guard outcome.state != .succeeded else { return }
+        Messages.note("go on with: swiftflow resume \(outcome.run.runID.prefix(8))")
     }
 }

@@ -1,12 +1,35 @@
+import Diagnostics
+
 /// The keys of one kind of mapping in a pipeline file.
 ///
 /// The reader switches over them and the JSON Schema lists them, so neither can know a key that the other does not.
-protocol FileKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable {}
+protocol FileKey: RawRepresentable<String>, CaseIterable, Hashable, Sendable {
+    /// What other systems call the same thing: people write that before they have read anything.
+    static var otherNames: [String: Self] { get }
+}
+
+extension FileKey {
+    static var otherNames: [String: Self] { [:] }
+
+    /// What to say to a key that is none.
+    static func suggestion(for name: String) -> String? {
+        let plain = name.lowercased().replacing("-", with: "_")
+        if let meant = otherNames[plain] { return "did you mean '\(meant.rawValue)'?" }
+        return Diagnostics.suggestion(for: name, among: allCases.map(\.rawValue), kind: "keys")
+    }
+}
 
 enum TopKey: String, FileKey {
     case version, name, description, experiment, params, env, secrets, cache, defaults, limits
     case onError = "on_error"
     case timeout, steps, outputs, hooks, tags, concurrency
+
+    static let otherNames: [String: TopKey] = [
+        "jobs": .steps, "tasks": .steps, "stages": .steps, "nodes": .steps, "dag": .steps, "entry_points": .steps,
+        "parameters": .params, "inputs": .params, "vars": .params, "variables": .params, "args": .params,
+        "environment": .env, "title": .name, "resources": .limits,
+        "labels": .tags, "caching": .cache,
+    ]
 }
 
 enum StepKey: String, FileKey {
@@ -28,6 +51,21 @@ enum StepKey: String, FileKey {
     case allowFailure = "allow_failure"
     case priority, tags, description, hooks
 
+    static let otherNames: [String: StepKey] = [
+        "run": .command, "cmd": .command, "script": .command, "shell": .command, "bash": .command, "exec": .command,
+        "entry": .entryPoint, "entrypoint": .entryPoint, "main": .entryPoint, "uses": .pipeline,
+        "subpipeline": .pipeline, "depends_on": .needs, "dependson": .needs, "depends": .needs, "deps": .needs,
+        "dependencies": .needs, "requires": .needs, "after": .needs, "upstream": .needs, "if": .when,
+        "condition": .when, "parameters": .params, "inputs": .params, "input": .params, "args": .params,
+        "arguments": .params, "with": .params, "vars": .params, "environment": .env, "variables": .env,
+        "retries": .retry, "max_retries": .retry, "attempts": .retry, "outs": .outputs, "artifacts": .outputs,
+        "produces": .outputs, "foreach": .matrix, "for_each": .matrix, "strategy": .matrix, "scatter": .matrix,
+        "loop": .matrix, "continue_on_error": .allowFailure, "ignore_errors": .allowFailure,
+        "container": .image, "docker": .image,
+        "parallelism": .maxParallel, "concurrency": .maxParallel, "labels": .tags, "caching": .cache,
+        "uri": .project, "repository": .project, "repo": .project, "executor": .backend, "runs_on": .backend,
+    ]
+
     static let actions: [StepKey] = [.entryPoint, .command, .pipeline, .register, .search]
 }
 
@@ -44,6 +82,11 @@ enum DefaultsKey: String, FileKey {
 
 enum ParameterKey: String, FileKey {
     case type, `default`, choices, min, max, help
+
+    static let otherNames: [String: ParameterKey] = [
+        "value": .default, "description": .help, "enum": .choices, "options": .choices, "values": .choices,
+        "minimum": .min, "maximum": .max, "kind": .type,
+    ]
 }
 
 enum CacheKeyword: String, FileKey {
@@ -54,6 +97,11 @@ enum RetryKey: String, FileKey {
     case times, delay, backoff
     case maxDelay = "max_delay"
     case jitter, when
+
+    static let otherNames: [String: RetryKey] = [
+        "count": .times, "limit": .times, "attempts": .times, "max_attempts": .times,
+        "wait": .delay, "interval": .delay, "if": .when,
+    ]
 }
 
 enum RegisterKey: String, FileKey {

@@ -36,7 +36,7 @@ extension FileReader {
         for (key, pair) in members {
             switch key {
             case .type:
-                kind = choice(pair, as: PipelineParameter.Kind.self)
+                kind = choice(pair, as: PipelineParameter.Kind.self, otherNames: PipelineParameter.Kind.otherNames)
                 hasWrongKind = kind == nil
             case .default: parameter.defaultValue = plainValue(pair.value, "the default of '\(name)'", key: pair.key)
             case .choices: parameter.choices = choices(pair)
@@ -154,6 +154,15 @@ extension PipelineParameter.Kind {
         default: nil
         }
     }
+}
+
+extension PipelineParameter.Kind {
+    /// What other systems call the types.
+    fileprivate static let otherNames: [String: Self] = [
+        "integer": .int, "long": .int, "str": .string, "text": .string, "boolean": .bool, "number": .float,
+        "double": .float, "real": .float, "array": .list, "file": .path, "folder": .path, "directory": .path,
+        "dir": .path, "url": .uri, "artifact": .uri,
+    ]
 }
 
 /// Why a param does not take a value, as the end of a sentence.

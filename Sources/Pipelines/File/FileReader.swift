@@ -79,6 +79,11 @@ struct FileReader {
     }
 
     private func remedy(for node: YAMLNode, expected: String) -> String? {
+        // In YAML 1.2 these are words.
+        if expected.hasPrefix("true"), let text = node.text?.lowercased() {
+            if ["yes", "on", "y"].contains(text) { return "write true" }
+            if ["no", "off", "n"].contains(text) { return "write false" }
+        }
         guard expected.hasPrefix("text"), let text = node.text, !text.isEmpty, text.utf8.count < 60 else { return nil }
         return "write it in quotes: \"\(text)\""
     }
@@ -113,7 +118,7 @@ struct FileReader {
             if !name.hasPrefix("x-") {
                 report(
                     "P012", at: pair.key, "unknown key '\(name)' in \(place)",
-                    remedy: suggestion(for: name, among: Key.allCases.map(\.rawValue), kind: "keys"))
+                    remedy: Key.suggestion(for: name))
             }
             return nil
         }
@@ -151,8 +156,10 @@ struct FileReader {
     }
 
     /// One of the names of an enumeration.
+    ///
+    /// - Parameter otherNames: what else people write, by what is meant.
     mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
-        _ pair: YAMLPair, as type: Choice.Type
+        _ pair: YAMLPair, as type: Choice.Type, otherNames: [String: Choice] = [:]
     ) -> Choice? {
         let names = Choice.allCases.map(\.rawValue)
         if case .string(let text)? = try? pair.value.coreValue(), let choice = Choice(rawValue: text) { return choice }
@@ -160,7 +167,9 @@ struct FileReader {
         report(
             "P011", at: pair.value.text == "" ? pair.key : pair.value,
             "'\(pair.key.text ?? "")' must be one of \(shown), not \(kind(of: pair.value))",
-            remedy: pair.value.text.flatMap { nearestName(to: $0, among: names) }.map { "did you mean '\($0)'?" })
+            remedy: pair.value.text.flatMap { text in
+                otherNames[text.lowercased()]?.rawValue ?? nearestName(to: text, among: names)
+            }.map { "did you mean '\($0)'?" })
         return nil
     }
 
@@ -199,6 +208,9 @@ struct FileReader {
         let what = "'\(pair.key.text ?? "")'"
         guard let items = pair.value.sequence else {
             reportType(of: pair.value, what, expected: "a list of \(kind)", key: pair.key)
+            if let text = pair.value.text, !text.isEmpty, text.utf8.count < 60, !findings.isEmpty {
+                findings[findings.count - 1].remedy = "write [\(text)]"
+            }
             return []
         }
         var texts: [Located<String>] = []

@@ -67,6 +67,8 @@ package struct PlanForecast: Sendable {
             let findings =
                 if let given = known[step.index], step.isIncluded, !given.isEmpty {
                     given
+                } else if nodes.isEmpty, case .cells = step.fanOut, step.isIncluded {
+                    [Finding(.omit, "its matrix has no values")]
                 } else if nodes.isEmpty {
                     [Self.decision(step, nil, lookUp)]
                 } else {

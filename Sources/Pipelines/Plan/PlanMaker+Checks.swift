@@ -12,7 +12,6 @@ extension PlanMaker {
         for position in steps.indices {
             let step = steps[position].step
             let cells = nodes[steps[position].nodes].map { ($0.id, $0.cell) }
-            checkNames(of: step, limits: limits)
             for field in step.fields where field.contexts != .steps && field.template.isOpenBeforeStart {
                 guard !field.template.expressions.isEmpty else { continue }
                 if field.template.usesMatrix {
@@ -42,14 +41,20 @@ extension PlanMaker {
 
     // MARK: Resources
 
-    private mutating func checkNames(of step: Step, limits: [String: Double]) {
-        for resource in step.resources
-        where !Self.knownResources.contains(resource.name) && limits[resource.name] == nil {
-            let known = Self.knownResources + limits.keys
+    /// What other systems call them.
+    private static let otherNames = [
+        "mem": "memory", "ram": "memory", "cores": "cpu", "vcpu": "cpu", "threads": "cpu", "processors": "cpu",
+        "storage": "disk",
+    ]
+
+    /// Needs no value, and so is told beside mistakes that keep values from being known.
+    mutating func checkResourceNames() {
+        let known = Self.knownResources + pipeline.limits.map(\.name)
+        for resource in pipeline.steps.flatMap(\.resources) where !known.contains(resource.name) {
             reportOnce(
                 "P050", at: resource.location, "there is no limit named '\(resource.name)'",
-                remedy: suggestion(for: resource.name, among: known, kind: "resources")
-                    ?? "add it to 'limits'")
+                remedy: Self.otherNames[resource.name.lowercased()].map { "did you mean '\($0)'?" }
+                    ?? suggestion(for: resource.name, among: known, kind: "resources") ?? "add it to 'limits'")
         }
     }
 

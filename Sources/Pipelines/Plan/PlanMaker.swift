@@ -54,6 +54,7 @@ struct PlanMaker {
             pipeline, surroundings, nestedOutputs: nested.mapValues { $0.pipeline.outputs.map(\.name) })
         check.checkAll()
         findings += check.findings
+        checkResourceNames()
         defer { findings += nestedFindings.filter { !findings.contains($0) } }
         // Without a sound graph there is no order in which anything could be known.
         guard !findings.contains(where: { $0.severity == .error }) else { return nil }

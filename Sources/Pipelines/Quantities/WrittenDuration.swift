@@ -22,13 +22,29 @@ extension Duration {
                     number.isBare && scanner.isAtEnd
                         ? "the duration '\(text.prefix(40))' lacks its unit"
                         : "'\(text.prefix(40))' has an unknown unit of time",
-                    remedy: "units are ms, s, m, h and d, such as \(text.prefix(12).filter(\.isNumber))s", placement,
+                    remedy: Self.spelled(text).map { "write \($0)" }
+                        ?? "units are ms, s, m, h and d, such as \(text.prefix(12).filter(\.isNumber))s", placement,
                     at: offset)
             }
             let (sum, isTooLong) = nanoseconds.addingReportingOverflow(number.times(unit))
             nanoseconds = isTooLong ? .max : sum
         } while !scanner.isAtEnd
         self = min(.nanoseconds(nanoseconds), Self.longest)
+    }
+
+    /// `5 minutes` as it is written here; nil for what is not of that form.
+    private static func spelled(_ text: String) -> String? {
+        let number = text.prefix { $0.isASCII && $0.isNumber }
+        let word = text.dropFirst(number.count).drop { $0 == " " }.lowercased()
+        let words = [
+            ("ms", ["ms", "millis", "milliseconds"]), ("s", ["s", "sec", "secs", "second", "seconds"]),
+            ("m", ["m", "min", "mins", "minute", "minutes"]), ("h", ["h", "hr", "hrs", "hour", "hours"]),
+            ("d", ["d", "day", "days"]),
+        ]
+        guard !number.isEmpty, number.count < 10, let unit = words.first(where: { $0.1.contains(word) })?.0 else {
+            return nil
+        }
+        return "\(number)\(unit)"
     }
 
     private static let units = [

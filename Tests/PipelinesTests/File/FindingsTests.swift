@@ -118,6 +118,19 @@ struct Mistake: Sendable, CustomTestStringConvertible {
             "tags: {A: '${{ ‸run.artifact_uri }}'}\nsteps:\n  s: {command: x}"),
         Mistake("P044", "null", "steps:\n  s: {command: x, params: {a: 'x${{ ‸null }}'}}"),
         Mistake("P046", "", "steps:\n  s: {command: x, when: 1 ‸== 'x'}"),
+        // What other systems call it.
+        Mistake("P012", "did you mean 'command'?", "steps:\n  s: {‸run: x}"),
+        Mistake("P012", "did you mean 'needs'?", "steps:\n  s: {command: x, ‸depends-on: [s]}"),
+        Mistake("P012", "did you mean 'retry'?", "steps:\n  s: {command: x, ‸retries: 3}"),
+        Mistake("P012", "did you mean 'steps'?", "‸tasks: {s: {command: x}}\nsteps:\n  s: {command: x}"),
+        Mistake("P012", "did you mean 'default'?", "params: {n: {‸value: 3}}\nsteps:\n  s: {command: x}"),
+        Mistake(
+            "P012", "did you mean 'times'?", "steps:\n  s: {command: x, retry: {times: 1, ‸max_attempts: 3}}"),
+        Mistake("P011", "did you mean 'int'?", "params: {n: {type: ‸integer}}\nsteps:\n  s: {command: x}"),
+        Mistake("P011", "write true", "steps:\n  s: {command: x, cache: ‸yes}"),
+        Mistake("P011", "write [t]", "steps:\n  t: {command: x}\n  s: {command: x, needs: ‸t}"),
+        Mistake("P011", "write 5m", "steps:\n  s: {command: x, timeout: 5‸ minutes}"),
+        Mistake("P050", "did you mean 'memory'?", "steps:\n  s: {command: x, resources: {‸mem: 4GB}}"),
         Mistake("P047", "a → b → a", "steps:\n  ‸a: {command: x, needs: [b]}\n  b: {command: x, needs: [a]}"),
         Mistake("P047", "waits for itself", "steps:\n  ‸a: {command: x, needs: [a]}"),
         Mistake(

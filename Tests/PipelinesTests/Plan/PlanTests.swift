@@ -347,6 +347,37 @@ struct WrittenScope: Scope {
         #expect(fixture.findings().map(\.remedy) == ["did you mean 'model'?"])
     }
 
+    @Test func `a matrix that has no values is told in the plan: nothing of it runs`() throws {
+        let fixture = PipelineFixture(
+            """
+            params: {n: 0}
+            steps:
+              train: {command: 'x {i}', matrix: {i: "${{ range(params.n) }}"}}
+              after: {command: x, needs: [train]}
+            """)
+        let forecast = PlanForecast(try fixture.plan())
+        #expect(forecast.rows.map(\.decision) == [.omit, .run])
+        #expect(forecast.rows.first?.reason == "its matrix has no values")
+    }
+
+    @Test func `names of resources are looked at beside mistakes that keep values from being known`() throws {
+        let fixture = PipelineFixture(
+            "steps:\n  a: {command: x, needs: [b]}\n  c: {command: x, resources: {cores: 2}}\n")
+        #expect(fixture.findings().map(\.code) == ["P041", "P050"])
+    }
+
+    @Test(arguments: [
+        ("cache: true", "'run.run_id' is new in each run, so no step that has it will ever be reused"),
+        ("cache: {ignore: [ID]}", nil), ("", nil),
+    ])
+    func `a variable of all steps that is new in each run is warned of where steps may be reused`(
+        cache: String, expected: String?
+    ) throws {
+        let fixture = PipelineFixture(
+            "\(cache)\nenv: {ID: '${{ run.run_id }}'}\nsteps:\n  a: {command: x}\n  b: {command: x}\n")
+        #expect(try fixture.plan().warnings.map(\.message) == [expected].compactMap { $0 })
+    }
+
     // MARK: Parts
 
     private static let diamond = """
