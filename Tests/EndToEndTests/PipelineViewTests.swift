@@ -4,6 +4,7 @@ import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+import Tracking
 
 @Suite(.timeLimit(.minutes(10))) struct PipelineViewTests {
     @Test func `on a terminal a pipeline is a tree that is redrawn in place, and its report is kept`() async throws {
@@ -73,6 +74,39 @@ import Testing
         let resumed = try await program.run("resume", String(id), "--progress", "plain")
         #expect(resumed.exitCode == 0)
         #expect(!resumed.messages.contains("go on with"), "\(resumed.messages)")
+    }
+
+    @Test func `a step that fails before it could start says why, and what a resume has done is not blocked any more`()
+        async throws
+    {
+        let program = try SwiftflowProgram()
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: p
+            on_error: continue
+            steps:
+              first: {command: "true"}
+              asks: {command: "true", when: steps.first.metrics.accuracy > 0.5}
+              bad: {command: test -f there}
+              next: {command: "true", needs: [bad]}
+            """)
+        let bad = try await program.run("run", "pipeline.yaml", "--progress", "plain")
+        #expect(bad.messages.contains("✗ asks failed: pipeline.yaml:5:"), "\(bad.messages)")
+        let id = try await program.recordedRuns().outermost().info.runID
+        #expect(try await program.run("status", id).output.contains("  next   blocked"))
+        try program.write("there", "")
+        try program.write(
+            "pipeline.yaml",
+            try program.read("pipeline.yaml").replacing(", when: steps.first.metrics.accuracy > 0.5", with: ""))
+        let resumed = try await program.run("resume", id, "--updated", "--progress", "plain")
+        #expect(resumed.exitCode == 0, "\(resumed.messages)")
+        #expect(
+            resumed.messages.firstMatch(of: /✓ first succeeded .* before, not run again\n/) != nil,
+            "\(resumed.messages)")
+        #expect(resumed.messages.firstMatch(of: /✓ bad succeeded .*before/) == nil, "\(resumed.messages)")
+        let status = try await program.run("status", id)
+        #expect(status.output.contains("  next   succeeded") && !status.output.contains("blocked"), "\(status.output)")
     }
 
     @Test func `what begins says in which experiment, by its name`() async throws {

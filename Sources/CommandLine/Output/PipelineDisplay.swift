@@ -70,7 +70,9 @@ struct PipelineDisplay: Sendable {
             let cells = step.cells == 0 && step.state.isSuccess ? "no cells: its matrix has no values" : nil
             line(step.state, step.step, cells ?? "\(step.cells) cells\(best)", reason: step.reason)
         case .settled(let step):
-            if step.state == .skipped || step.state == .blocked || step.state == .cancelled {
+            // Of one that failed before it had a node nobody else says it.
+            let isUntold = step.state == .failed && step.cells == 0
+            if step.state == .skipped || step.state == .blocked || step.state == .cancelled || isUntold {
                 line(step.state, step.step, reason: step.reason)
             }
         case .note(let text):
@@ -90,6 +92,7 @@ struct PipelineDisplay: Sendable {
             if let start = node.startTime, let end = node.endTime { facts.append(seconds(end - start)) }
             if let used = node.processorSeconds { facts.append("cpu \(fixed(used)) s") }
             if let memory = node.peakMemory { facts.append("rss \(memory >> 20) MiB") }
+            if node.isFromBefore { facts.append("before, not run again") }
             line(.succeeded, node.id, facts.joined(separator: "  "))
         case .cached:
             line(.cached, node.id, "reused \(node.cachedFrom.map { String($0.prefix(8)) } ?? "")")

@@ -79,6 +79,7 @@ func nodeMembers(_ node: NodeStatus) -> [JSONObject.Member] {
     add("state", .string(node.state.rawValue))
     add("attempt", node.attempt > 0 ? .integer(Int64(node.attempt)) : nil)
     add("run_id", node.runID.map { .string($0) })
+    add("from_before", node.isFromBefore ? .bool(true) : nil)
     add("reason", node.reason.map { .string($0) })
     add("failure", node.failure.map { .string($0.rawValue) })
     add("exit_code", node.exitCode.map { .integer(Int64($0)) })

@@ -51,6 +51,8 @@ package struct NodeStatus: Sendable, Hashable {
     package var peakMemory: Int64?
     /// The metric that was logged last, while it runs.
     package var metric: Metric?
+    /// Whether it had succeeded before this runner began.
+    package var isFromBefore = false
 }
 
 package struct StepStatus: Sendable, Hashable {

@@ -35,7 +35,10 @@ extension PipelineRun {
                 runID: runID, status: .running,
                 tags: [Tag(NodeTag.epoch, String(epoch)), Tag(NodeTag.lease, lease.text)] + enclosingTags
                     + turnTags(plan) + (steps.isEmpty ? [] : [Tag(NodeTag.redo, redoText(steps))]),
-                removedTags: [NodeTag.cancel, WellKnownTag.failureReason, WellKnownTag.failureKind]))
+                removedTags: [
+                    NodeTag.cancel, NodeTag.skipped, NodeTag.blocked, NodeTag.nodeCounts, WellKnownTag.failureReason,
+                    WellKnownTag.failureKind,
+                ]))
         if recordsDefinition { try await recordDefinition(plan, options, of: info, services) }
         var journal = try await Journal(of: info, in: store)
         try await endLostAttempts(&journal, plan, services)

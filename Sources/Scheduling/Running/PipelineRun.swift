@@ -348,7 +348,8 @@ package actor PipelineRun {
             failure: state.failure?.reason,
             exitCode: state.failure?.exitCode, cachedFrom: record.cachedFrom, startTime: record.startTime,
             endTime: record.endTime, dueAt: state.dueAt, queueMilliseconds: queued,
-            processorSeconds: record.processorSeconds, peakMemory: record.peakMemory)
+            processorSeconds: record.processorSeconds, peakMemory: record.peakMemory,
+            isFromBefore: state.state == .succeeded && state.attempt == 0)
     }
 
     private func settled(_ index: Int) {
