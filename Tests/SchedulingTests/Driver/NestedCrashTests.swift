@@ -8,7 +8,7 @@ import Tracking
 @testable import Scheduling
 
 /// Pipelines within pipelines whose runner dies at any write: what had finished in them stays, and nothing is left RUNNING.
-@Suite(.timeLimit(.minutes(10))) struct `W-09: runners of nested pipelines that die` {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct `W-09: runners of nested pipelines that die` {
     /// A nested pipeline with a fan-out and a retry in it, one that fails as a whole and is begun anew, and two levels of them.
     static func outer(_ backend: String) -> String {
         """
@@ -164,7 +164,7 @@ import Tracking
     }
 
     private func sweep(_ body: (Int) async throws -> Bool) async throws {
-        let stride = `W-09: runners that die`.stride * 3
+        let stride = `W-09: runners that die`.stride * 5
         var number = Int.random(in: 1...stride)
         while try await body(number) {
             number += stride
