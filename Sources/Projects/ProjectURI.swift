@@ -142,6 +142,7 @@ private func isBareRepository(_ path: FilePath) -> Bool {
 
 private func missingPathRemedy(_ place: String) -> String {
     let looksHosted = place.split(separator: "/").count == 2 && !place.hasPrefix("/") && !place.hasPrefix(".")
+    let name = place.hasSuffix(".git") ? place : "\(place).git"
     return looksHosted
-        ? "check the path; for a repository give its whole URL, such as 'https://HOST/\(place).git'" : "check the path"
+        ? "check the path; for a repository give its whole URL, such as 'https://HOST/\(name)'" : "check the path"
 }

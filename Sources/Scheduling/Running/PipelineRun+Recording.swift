@@ -196,7 +196,11 @@ extension PipelineRun {
         guard case .done(var state) = machine.phase else { throw LeaseLost(info.runID) }
         var tags = [Tag(NodeTag.nodeCounts, countsText())]
         var metrics: [String: Double] = [:]
-        var failure = machine.steps.first { $0.state == .failed }?.failure
+        // What may fail is not why a pipeline did.
+        let failed = machine.steps.filter { step in
+            step.state == .failed && (step.isFanOut || step.shape.allowance != .everything)
+        }
+        var failure = failed.first?.failure
         if state == .succeeded {
             do throws(NodeFailure) {
                 handedOn = try outputs()
@@ -214,9 +218,7 @@ extension PipelineRun {
             let names = machine.steps.filter { $0.state == wanted && $0.nodes.isEmpty }.map(\.shape.name)
             if !names.isEmpty { tags.append(Tag(key, shortened(names.joined(separator: ", ")))) }
         }
-        let failures = machine.steps.filter { $0.state == .failed }.map { step in
-            "\(step.shape.name): \(step.reason ?? "failed")"
-        }
+        let failures = failed.map { "\($0.shape.name): \($0.reason ?? "failed")" }
         var reason: String?
         if case .cancelled = state { reason = cancellation ?? "cancelled" }
         if state == .failed {
