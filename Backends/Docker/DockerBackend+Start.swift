@@ -1,5 +1,6 @@
 import Containers
 import Execution
+import Files
 import Glibc
 import Processes
 import SystemPackage
@@ -48,12 +49,13 @@ extension DockerBackend {
     ) async throws -> StartedContainer {
         try Task.checkCancellation()
         // By the name, which is this job's alone: the id is not known before it may be too late.
-        let guardProcess = try await startGuard(of: job.name, client)
+        let needsFolder = client.flavour == .podman && needs.namesNoFiles
+        let folder = needsFolder ? try TemporaryDirectory(prefix: "swiftflow-container") : nil
+        let guardProcess = try await startGuard(of: job.name, client, clearing: folder?.path)
         do {
             let started = try await client.run(
                 plan.arguments, variables: plan.clientVariables, standardInput: plan.standardInput,
-                inOwnFolder: client.flavour == .podman && needs.namesNoFiles,
-                output: OutputHandling(receive: job.output.receive))
+                in: folder, output: OutputHandling(receive: job.output.receive))
             for warning in started.warnings { job.report(.note("the container engine warns: \(warning)")) }
             return StartedContainer(
                 id: started.id, carrier: started.process, guardProcess: guardProcess, carried: started,
@@ -105,8 +107,13 @@ extension DockerBackend {
     }
 
     /// Keeps a process beside the runner that stops the container when the runner is gone.
-    func startGuard(of container: String, _ client: ContainerClient) async throws -> any RunningProcess {
-        let stop = [client.executable.string] + client.stopArguments(container, grace: .seconds(5))
+    ///
+    /// - Parameter folder: what the runner would have removed at the end.
+    func startGuard(
+        of container: String, _ client: ContainerClient, clearing folder: FilePath? = nil
+    ) async throws -> any RunningProcess {
+        var stop = [client.executable.string] + client.stopArguments(container, grace: .seconds(5))
+        if let folder { stop = ["/bin/sh", "-c", "rm -rf -- \"$0\"; exec \"$@\"", folder.string] + stop }
         return try await starter.start(
             ProcessSpecification(
                 executable: try Keeper.locate(), arguments: ["--guard"] + stop, environment: environment,

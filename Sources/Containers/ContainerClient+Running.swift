@@ -1,5 +1,5 @@
 import Diagnostics
-import Files
+package import Files
 import JSON
 package import Processes
 import Synchronization
@@ -33,18 +33,18 @@ extension ContainerClient {
     ///   - arguments: everything after `run`: options, image, command.
     ///   - variables: for the client's environment, see `--env NAME`.
     ///   - standardInput: what `--env-file /dev/stdin` reads; the container has no other input.
-    ///   - inOwnFolder: whether no argument is a path relative to the caller's folder, so that the client can be given one of its own.
+    ///   - folder: for the client to be started in, where no argument is a path relative to the caller's folder.
     /// - Throws: when there is no container. A cancelled call waits for it, so that whoever cancels can remove it.
     package func run(
         _ arguments: [String], variables: [String: String] = [:], standardInput: StandardInput = .null,
-        inOwnFolder: Bool = false, output: OutputHandling
+        in folder: TemporaryDirectory? = nil, output: OutputHandling
     ) async throws -> CarriedContainer {
-        let admission = try Admission(output)
+        let admission = try Admission(output, folder)
         let process = try await starter.start(
             ProcessSpecification(
                 executable: executable, arguments: ["run", "--cidfile", admission.file.string] + arguments,
                 environment: environment.merging(variables) { _, new in new },
-                workingDirectory: inOwnFolder ? admission.folder.path : workingDirectory,
+                workingDirectory: folder?.path ?? workingDirectory,
                 standardInput: standardInput, output: OutputHandling(receive: admission.receive)))
         // Not a child task: the wait goes on when this one is cancelled.
         let wait = Task { await admission.wait(for: process) }
@@ -59,7 +59,7 @@ extension ContainerClient {
         }
         if let id {
             // Has told what it was there for; what is left until the end would stay behind if this program is killed.
-            if !inOwnFolder { admission.folder.remove() }
+            if folder == nil { admission.folder.remove() }
             return CarriedContainer(id: id, process: process, warnings: admission.warnings, admission: admission)
         }
         throw failure(saying: admission.clientLines, kind: .refused, what: "run")
@@ -81,8 +81,8 @@ private final class Admission: Sendable {
         var processIsOver = false
     }
 
-    init(_ output: OutputHandling) throws {
-        folder = try TemporaryDirectory(prefix: "swiftflow-container")
+    init(_ output: OutputHandling, _ given: TemporaryDirectory?) throws {
+        folder = try given ?? TemporaryDirectory(prefix: "swiftflow-container")
         file = folder.path.appending("id")
         self.output = output
     }

@@ -29,8 +29,10 @@ struct ProgramOnEngine {
     }
 
     /// The same without waiting for its end.
-    func start(_ arguments: String...) async throws -> SwiftflowProgram.Running {
-        try await program.start(Self.words(arguments))
+    func start(
+        _ arguments: String..., variables: [String: String] = [:]
+    ) async throws -> SwiftflowProgram.Running {
+        try await program.start(Self.words(arguments), variables: variables)
     }
 
     private static func words(_ arguments: [String]) -> [String] {

@@ -98,7 +98,9 @@ extension OnDocker {
         {
             // Busy by itself: the end must come from the engine, not from a closed pipe.
             try write("\"\(ignoresTerm ? "trap : TERM; " : "")echo $((40+2))ready; while true; do sleep 1; done\"")
-            let running = try await engine.start()
+            let temporary = program.path.appending("tmp")
+            try makeFolders(temporary)
+            let running = try await engine.start(variables: ["TMPDIR": temporary.string])
             try await running.waits(for: "42ready")
             let run = try #require(try await engine.runs().first)
             #expect(try await DockerEngine.containers(ofRun: run.info.runID).first?.hasSuffix("running") == true)
@@ -110,6 +112,8 @@ extension OnDocker {
                 state = try await DockerEngine.containers(ofRun: run.info.runID).first ?? "gone"
             } while state.hasSuffix("running") && ContinuousClock.now < deadline
             #expect(!state.hasSuffix("running"), "\(state)")
+            let left = try Directory(opening: temporary).list(.root).map(\.name)
+            #expect(!left.contains { $0.hasPrefix("swiftflow-container") }, "\(left)")
 
             // And the next start clears it away.
             try write("\"true\"")
