@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test-engines.sh [TARGET …]: starts the real engines, runs the built tests that need them, and stops the engines again.
 #
-# Each target names the engines it needs below. Nothing but these engines is asked over a network.
+# Each target names the engines it needs below; PodmanRootless only runs when it is named. Nothing but these engines is asked over a network.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 targets=("$@")
@@ -9,11 +9,13 @@ targets=("$@")
 
 # A socket's path has at most 107 bytes, so this folder is not below the checkout.
 folder=$(mktemp -d /tmp/sf-engines.XXXXXX)
+rootless_user=sf-rootless
 stop() {
     scripts/engines/registry.sh stop "$folder/registry"
     scripts/engines/registry.sh stop "$folder/private-registry"
     scripts/engines/docker.sh stop "$folder/docker"
     scripts/engines/podman.sh stop "$folder/podman"
+    scripts/engines/podman.sh stop "$folder/rootless" "$rootless_user"
     scripts/engines/kubernetes.sh stop "$folder/kubernetes"
     rm -rf "$folder"
 }
@@ -34,6 +36,19 @@ free_port() {
 start_registries() {
     scripts/engines/registry.sh start "$folder/registry" "$(free_port)" &&
         scripts/engines/registry.sh start "$folder/private-registry" "$(free_port)" tester
+}
+
+# run_rootless TARGET VARIABLES: not by SwiftPM, whose build folder is not that user's.
+run_rootless() {
+    local bundle
+    bundle=$(swift build --show-bin-path)/swiftflowPackageTests.xctest
+    mkdir -p "$folder/rootless/tests"
+    chown "$rootless_user" "$folder/rootless/tests"
+    (
+        eval "$2"
+        runuser -u "$rootless_user" -- env USER="$rootless_user" TMPDIR="$folder/rootless/tests" SWIFTFLOW_REQUIRE_ENGINES=1 \
+            SWIFTFLOW_TEST_CONTAINER_CLIENT=podman "$bundle" --testing-library swift-testing --filter '^DockerTests\.' 2>&1
+    ) | tee "$logs/$1" || failed+=("$1")
 }
 
 source scripts/targets.sh
@@ -63,6 +78,19 @@ for target in "${targets[@]}"; do
         suite=Docker
         # For this target alone.
         variables=(SWIFTFLOW_TEST_CONTAINER_CLIENT=podman)
+        ;;
+    PodmanRootless)
+        # Podman's tests as an ordinary user, who has ids of its own for what is in containers.
+        chmod 711 "$folder"
+        podman=$(scripts/engines/podman.sh start "$folder/rootless" "$rootless_user") &&
+            registries=$(start_registries) || {
+            failed+=("$target (its engine)")
+            continue
+        }
+        eval "$registries"
+        echo "== $target (engines)"
+        run_rootless "$target" "$podman"
+        continue
         ;;
     KubernetesEngine)
         # Its node has a Docker daemon of its own, so that the other tests' containers are none of its business.

@@ -104,6 +104,11 @@ struct ContainerPlan: Sendable {
         guard !needs.hasOption("net", "network") else { return }
         if let network = configuration.network {
             arguments += ["--network", network]
+            if network != "host", let uri = job.ownVariables["MLFLOW_TRACKING_URI"], isLoopback(uri) {
+                notes.append(
+                    "the network '\(network)' keeps the container from the tracking server at \(redactedURL(uri)): leave out \"network\", or use a server that containers reach"
+                )
+            }
         } else if place.bridgeAddress == nil, place.isThisMachine, !place.isRootless || flavour == .podman {
             arguments += ["--network", "host"]
         } else if let uri = job.ownVariables["MLFLOW_TRACKING_URI"], isLoopback(uri) {

@@ -146,6 +146,10 @@ private final class Admission: Sendable {
     }
 
     var warnings: [String] {
-        clientLines.filter { $0.hasPrefix("WARNING: ") }.map { String($0.dropFirst("WARNING: ".count)) }
+        clientLines.compactMap { line in
+            if line.hasPrefix("WARNING: ") { return String(line.dropFirst("WARNING: ".count)) }
+            // Podman's word, which has no mark of its own, for limits that its user may not set.
+            return line.contains("not supported and ignored") ? line : nil
+        }
     }
 }

@@ -207,6 +207,10 @@ package struct ContainerClient: Sendable {
         if text.contains("could not select device driver") {
             return "the engine has no GPU support: install the NVIDIA container toolkit"
         }
+        if text.contains("/etc/subuid") {
+            return
+                "give your user ids for what is in containers (usermod --add-subuids 300000-365535 --add-subgids 300000-365535 USER, then podman system migrate), or say \"user\": \"image\" in the backend configuration"
+        }
         if text.contains("no space left") { return "make room: docker system prune" }
         return nil
     }

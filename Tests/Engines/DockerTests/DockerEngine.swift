@@ -54,6 +54,9 @@ enum DockerEngine {
         }
     }
 
+    /// Whether the engine can set limits: where cgroups are of the first version, a rootless one cannot.
+    static var setsLimits: Bool { getuid() == 0 || fileStatus("/sys/fs/cgroup/cgroup.controllers") != nil }
+
     /// What the client says, for what a test wants to know beside our own words.
     static func ask(_ arguments: String...) async throws -> String {
         let client = try client()

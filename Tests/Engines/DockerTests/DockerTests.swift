@@ -209,7 +209,19 @@ extension OnDocker {
             #expect(text == "1 2; id $(id)\nbox\n")
         }
 
-        @Test func `requests for processors and memory become limits`() async throws {
+        @Test(.enabled(if: !DockerEngine.setsLimits))
+        func `limits that the engine cannot set are said`() async throws {
+            let notes = CollectedLines()
+            let (end, _) = try await run("true") {
+                $0.resources = ResourceRequest(processors: 0.5, memory: 64 << 20)
+                $0.report = { if case .note(let text) = $0 { notes.append(text) } }
+            }
+            #expect(end.isSuccess)
+            #expect(notes.lines.contains { $0.contains("Resource limits are not supported") }, "\(notes.lines)")
+        }
+
+        @Test(.enabled(if: DockerEngine.setsLimits))
+        func `requests for processors and memory become limits`() async throws {
             let ready = Signal("ready")
             let submitted = try await backend.submit(
                 job("echo ready; sleep 1000", output: OutputHandling { _, bytes in ready.see(bytes) }) {
@@ -278,7 +290,8 @@ extension OnDocker {
 
         // MARK: K-06, how it ended
 
-        @Test func `K-06 a container that uses too much memory is reported as that`() async throws {
+        @Test(.enabled(if: DockerEngine.setsLimits))
+        func `K-06 a container that uses too much memory is reported as that`() async throws {
             let (end, _) = try await run("exec tail -c 200000000 /dev/zero") {
                 $0.resources.memory = 16 << 20
             }

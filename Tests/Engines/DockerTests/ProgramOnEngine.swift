@@ -1,6 +1,7 @@
 import Containers
 import Execution
 import Files
+import Glibc
 import Processes
 import SQLiteStore
 import SystemPackage
@@ -16,10 +17,12 @@ struct ProgramOnEngine {
         var variables: [String: String] = [:]
         for name in [
             "DOCKER_HOST", "DOCKER_CONFIG", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "CONTAINERS_REGISTRIES_CONF",
-            "BUILDAH_ISOLATION",
+            "BUILDAH_ISOLATION", "XDG_RUNTIME_DIR",
         ] {
             variables[name] = environmentVariable(name)
         }
+        // By this name a rootless Podman finds the ids it may give to what is in containers.
+        if getuid() != 0 { variables["USER"] = environmentVariable("USER") }
         program = try SwiftflowProgram(variables: variables)
     }
 
