@@ -96,9 +96,17 @@ stop() {
     [ -f "$CONTAINERS_CONF" ] || exit 0
     if [ -n "$user" ]; then
         as_user podman rm --all --force --time 0 >/dev/null 2>&1 || true
-        # The process that holds the user's namespace open.
-        if [ -f "$folder/tmp/pause.pid" ]; then kill "$(cat "$folder/tmp/pause.pid")" 2>/dev/null || true; fi
-        if [ -f "$folder/made-user" ]; then userdel "$user" 2>/dev/null || true; fi
+        # The process that holds the user's namespace open, and with it the user.
+        local pause tries=0
+        for pause in "$folder/tmp/pause.pid" "$XDG_RUNTIME_DIR/libpod/tmp/pause.pid"; do
+            if [ -f "$pause" ]; then kill "$(cat "$pause")" 2>/dev/null || true; fi
+        done
+        if [ -f "$folder/made-user" ]; then
+            until userdel "$user" 2>/dev/null || [ $tries -ge 100 ]; do
+                sleep 0.1
+                tries=$((tries + 1))
+            done
+        fi
         umount -l "$folder/storage/overlay" 2>/dev/null || true
         rm -rf "${folder:?}"
         return
