@@ -94,6 +94,8 @@ package struct EngineSocket: Sendable {
 }
 
 /// One connection with one question, on a thread that may block.
+///
+/// The HTTP client that artifacts use would start its event loops, a thread for each core, for two or three short questions of a container.
 private final class Exchange: Sendable {
     enum Outcome: Sendable {
         case bytes([UInt8])
