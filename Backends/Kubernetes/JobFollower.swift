@@ -139,6 +139,10 @@ package final class JobFollower: Sendable {
                 if pod.hasOthersRunning, view.pods.contains(pod) {
                     job.note("the command has ended, but other containers of its pod have not; they are ended now")
                     await job.remove(grace: .seconds(10))
+                } else if view.isGivenUpRunning {
+                    // Seen on a busy cluster: the pod had just been made, and the one that ends overdue jobs did not know of it yet.
+                    job.note("the cluster has given the job up, but left its pod running; it is ended now")
+                    await job.remove(grace: nil)
                 } else if view.isRunAgain(beside: pod) {
                     // Somebody deleted its pod, and it ended well all the same: the cluster puts another one in its place.
                     await job.remove(grace: .seconds(10))
@@ -270,6 +274,14 @@ package final class JobFollower: Sendable {
 }
 
 extension JobView {
+    /// Whether the cluster has told that the job failed, and yet ends no pod of it that runs, or will.
+    ///
+    /// It asks the pods to end before it tells so.
+    var isGivenUpRunning: Bool {
+        guard !isAbsent, job?.condition("Failed") != nil else { return false }
+        return pods.contains { $0.end == nil && !$0.isBeingDeleted }
+    }
+
     /// Whether the command, which has ended in this pod, runs or is about to run in another one.
     func isRunAgain(beside pod: PodState) -> Bool {
         let isTakenAway = pod.isBeingDeleted || deletedPods.contains(pod)

@@ -3,10 +3,12 @@ import JSON
 
 extension JobInCluster {
     /// Deletes the job, then its pods with the grace asked for, and waits until they are gone.
-    func remove(grace: Duration) async {
+    ///
+    /// - Parameter grace: nil for the pods' own.
+    func remove(grace: Duration?) async {
         // At least a second: with none, the cluster forgets a pod before it has ended.
-        let seconds = max(1, grace.components.seconds + (grace.components.attoseconds > 0 ? 1 : 0))
-        let deadline = ContinuousClock.now + .seconds(seconds) + .seconds(90)
+        let seconds = grace.map { max(1, $0.components.seconds + ($0.components.attoseconds > 0 ? 1 : 0)) }
+        let deadline = ContinuousClock.now + .seconds(seconds ?? 600) + .seconds(90)
         do {
             try await persistently(until: deadline) {
                 // The pods stay for now: taken along by the job they would have the grace of their template, and a pod's grace cannot be

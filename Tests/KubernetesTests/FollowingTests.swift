@@ -153,13 +153,24 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         cluster.setJob("j", job())
         if isPodKnown { cluster.setPod("j-1", pod(running)) }
         async let end = follower(endMark: "MARK").follow()
-        await until { cluster.requests.count { $0.hasPrefix("watch") } == 2 }
+        await until { cluster.requests.count { $0.hasPrefix("watch") } >= 2 }
         cluster.setPod(
             "j-1", pod(terminated(row.code), phase: row.code == 0 ? "Succeeded" : "Failed"), isTold: false)
         cluster.setJob("j", job(#"{"conditions":[{"type":"\#(row.condition)","status":"True","reason":"r"}]}"#))
         guard case .ended(let process) = await end else { return #expect(Bool(false)) }
         #expect(process.termination == .exited(code: Int32(row.code)))
         #expect(seen.output == "hello\n")
+    }
+
+    @Test func `K-06 a pod that was left running by the cluster that gave up its job is ended`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(running))
+        async let end = follower().follow()
+        await until { cluster.requests.contains { $0.hasPrefix("log") } }
+        cluster.setJob("j", job(#"{"conditions":[{"type":"Failed","status":"True","reason":"DeadlineExceeded"}]}"#))
+        guard case .failed(.timeout, _, _) = await end else { return #expect(Bool(false)) }
+        #expect(cluster.requests.contains { $0.hasPrefix("delete") && $0.contains("/pods?") }, "\(cluster.requests)")
+        #expect(seen.notes.contains("left its pod running"))
     }
 
     @Test func `K-08 silence, 429 and 410 are waited out, and the end that came meanwhile is seen`() async {
@@ -185,7 +196,7 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         cluster.setJob("j", job())
         cluster.setPod("j-1", pod(running))
         async let end = follower().follow()
-        await until { cluster.requests.count { $0.hasPrefix("watch") } == 2 }
+        await until { cluster.requests.count { $0.hasPrefix("watch") } >= 2 }
         cluster.endWatches(
             sending: #"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old"}}"#
                 + "\n")
@@ -284,7 +295,7 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
             $0.pendingTimeout = .milliseconds(50)
             $0.eventPause = .milliseconds(1)
         }.follow()
-        await until { cluster.requests.count { $0.contains("/events?") } == 10 }
+        await until { cluster.requests.count { $0.contains("/events?") } >= 10 }
         cluster.setEvents(#"{"type":"Warning","reason":"FailedMount","message":"m","lastTimestamp":"\#(time)"}"#)
         guard case .failed(.launch, let reason, nil) = await end else { return #expect(Bool(false)) }
         #expect(reason.contains("FailedMount: m"))
