@@ -59,6 +59,7 @@ struct `artifacts over sftp (OpenSSH)` {
             PasswordAuthentication no
             PermitRootLogin prohibit-password
             PidFile none
+            MaxStartups 1000
             Subsystem sftp internal-sftp
             """
         try bench.scratch.directory.writeFile(RelativePath("sshd.conf"), Array(configuration.utf8))
@@ -73,7 +74,7 @@ struct `artifacts over sftp (OpenSSH)` {
         try? makeFolders("/run/sshd", mode: 0o755)
         let engine = try await ServerProcess(
             "sshd", ["-D", "-e", "-f", folder.appending("sshd.conf").string], port: port, environment: [:],
-            folder: folder, starter: bench.keeper, patience: .seconds(20))
+            folder: folder, starter: bench.keeper, patience: .seconds(60))
         defer { withExtendedLifetime(engine) {} }
         return try await body(bench, "sftp://\(currentUser())@127.0.0.1:\(port)\(folder)/remote")
     }

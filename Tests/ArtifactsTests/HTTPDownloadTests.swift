@@ -96,7 +96,7 @@ let quickRetries = RetryPolicy(maximumRetries: 3, firstPause: .milliseconds(2), 
         }
         #expect(result.error == nil)
         #expect(result.content == "at last")
-        #expect(started.duration(to: .now) < .seconds(30))
+        #expect(started.duration(to: .now) < .seconds(300))
     }
 
     @Test func `D-01 a refused connection and an unknown host are named`() async throws {

@@ -78,7 +78,7 @@ import Testing
             try folder.directory.writeFile(RelativePath("nginx.conf"), Array(configuration.utf8))
             let nginx = try await ServerProcess(
                 "nginx", ["-c", "\(path)/nginx.conf", "-e", "stderr"], port: port, environment: [:], folder: path,
-                starter: keeper, patience: .seconds(20))
+                starter: keeper, patience: .seconds(60))
             try await body(Server(url: "https://127.0.0.1:\(port)", folder: folder), http)
             await nginx.stop()
         }

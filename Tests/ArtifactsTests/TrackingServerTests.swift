@@ -22,8 +22,10 @@ struct `artifacts behind MLflow's own server` {
                 [
                     "server", "--host", "127.0.0.1", "--port", String(port), "--workers", "1", "--backend-store-uri",
                     "sqlite:///\(folder.path)/mlflow.db", "--artifacts-destination", "\(folder.path)/artifacts",
-                ], port: port, environment: ProcessInfo.processInfo.environment, folder: folder.path, starter: keeper,
-                patience: .seconds(120))
+                ], port: port,
+                // It leaves a lock there.
+                environment: ProcessInfo.processInfo.environment.merging(["TMPDIR": folder.path.string]) { $1 },
+                folder: folder.path, starter: keeper, patience: .seconds(500))
             let repository = try MLflowArtifactsRepository(
                 "mlflow-artifacts:/1/run/artifacts", server: "http://127.0.0.1:\(port)", environment: [:], http: http)
             try await ArtifactRepositoryKit(

@@ -35,7 +35,8 @@ def mlflow_server(folder, database, environment, *options):
         [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{folder}/{database}", *options,
          "--host", "127.0.0.1", "--port", str(port), "--workers", "1"],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        env={**environment, "PATH": "/usr/bin:/bin", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
+        # It leaves a lock in the folder for temporary files.
+        env={**environment, "PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true",
              "GIT_PYTHON_REFRESH": "quiet"})
     try:
         url = f"http://127.0.0.1:{port}"

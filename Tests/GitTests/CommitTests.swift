@@ -125,7 +125,7 @@ import Testing
                 executable: program, arguments: ["-D", "-a", socket.string], environment: fixture.git.environment,
                 workingDirectory: fixture.git.folder, output: .discarded))
         // ssh-add has no way to wait for the agent; nothing tells that the socket is there.
-        for _ in 0..<200 where fileStatus(socket) == nil { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(await eventually { canConnect(to: socket) })
         try await fixture.git.run(
             "env", ["SSH_AUTH_SOCK=\(socket)", "ssh-add", "-q", server.key.string], in: fixture.git.folder)
         fixture.environment["SSH_AUTH_SOCK"] = socket.string

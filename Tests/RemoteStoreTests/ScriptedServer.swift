@@ -61,7 +61,7 @@ final class ScriptedServer: Sendable {
     /// Settings under which nothing waits longer than it must.
     static let quick = [
         "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0", "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "100",
     ]
 
     func store(_ environment: [String: String] = [:], userinfo: String = "") throws -> RemoteStore {

@@ -25,7 +25,8 @@ private struct MLflow: Sendable {
             ProcessSpecification(
                 executable: python, arguments: ["-c", script] + arguments,
                 environment: [
-                    "PATH": "/usr/bin:/bin", "HOME": folder.string, "LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore",
+                    "PATH": "/usr/bin:/bin", "HOME": folder.string, "TMPDIR": folder.string, "LANG": "C.UTF-8",
+                    "PYTHONWARNINGS": "ignore",
                     "MLFLOW_DISABLE_TELEMETRY": "true",
                 ], workingDirectory: folder,
                 output: OutputHandling { stream, bytes in

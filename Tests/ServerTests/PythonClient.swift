@@ -47,7 +47,8 @@ enum PythonClient: String, CaseIterable, CustomTestStringConvertible {
         }
         let scripts = FilePath(#filePath).removingLastComponent().removingLastComponent().appending("Conformance")
         var environment = [
-            "PATH": "/usr/bin:/bin", "HOME": folder.string, "LANG": "C.UTF-8", "MLFLOW_DISABLE_TELEMETRY": "true",
+            "PATH": "/usr/bin:/bin", "HOME": folder.string, "TMPDIR": folder.string, "LANG": "C.UTF-8",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
             "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "PYTHONDONTWRITEBYTECODE": "1", "GIT_PYTHON_REFRESH": "quiet",
         ]

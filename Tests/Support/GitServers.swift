@@ -150,6 +150,7 @@ package struct SSHServer: Sendable {
             PasswordAuthentication no
             PermitRootLogin prohibit-password
             PidFile \(folder)/pid
+            MaxStartups 1000
             """
         try fixture.write("\(name)/sshd_config", configuration)
         if isRoot() { try? makeFolders("/run/sshd", mode: 0o755) }

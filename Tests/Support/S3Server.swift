@@ -17,7 +17,7 @@ package struct S3Server: Sendable {
         process = try await ServerProcess(
             "moto_server", ["-H", "127.0.0.1", "-p", String(port)], port: port,
             environment: ProcessInfo.processInfo.environment, folder: folder.path, starter: starter,
-            patience: .seconds(60))
+            patience: .seconds(300))
         endpoint = "http://127.0.0.1:\(port)"
         environment = [
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "HOME": "/nonexistent",
