@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func `G-18 a server that cannot be reached`() async throws {
-        let fixture = try fixture()
+        let fixture = try CacheFixture()
         let port = try freePort()
         for scheme in ["git", "http", "https", "ssh"] {
             let failure = try await failure { _ = try await fixture.checkout("\(scheme)://127.0.0.1:\(port)/x") }
@@ -105,7 +105,7 @@ import Testing
         Array("HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\n0004".utf8),
     ])
     func `G-15 broken answers over http are an error at once`(answer: [UInt8]) async throws {
-        let fixture = try fixture()
+        let fixture = try CacheFixture()
         let server = try RawServer { connection in
             _ = connection.receiveRequest()
             connection.send(answer)
@@ -142,7 +142,7 @@ import Testing
     func `G-15 broken packs are an error, take little memory and leave nothing`(name: String, pack: [UInt8])
         async throws
     {
-        let fixture = try fixture()
+        let fixture = try CacheFixture()
         let server = try RawServer { connection in
             _ = connection.receive()
             connection.send(Self.advertisement)
