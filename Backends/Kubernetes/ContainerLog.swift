@@ -48,7 +48,7 @@ struct ContainerLog: Sendable {
             }
             connections += 1
             do {
-                try await cluster.stream(path, receive: receive)
+                try await read(path, receive: receive)
                 silence = nil
                 let lines = reader.withLock { $0.isComplete ? nil : $0.lineCount }
                 guard let lines else { return .complete }
@@ -84,6 +84,38 @@ struct ContainerLog: Sendable {
             }
             await sleepOrNot(pause)
             pause = min(pause * 2, end == nil ? settings.longestPause : .seconds(2))
+        }
+    }
+
+    /// Reads what one connection brings; one that stands still although the container has ended is left.
+    ///
+    /// It may be broken without anybody having told (a network that changed, a machine that slept), and would stand still for ever.
+    private func read(_ path: String, receive: @escaping @Sendable (RawSpan) -> Void) async throws {
+        let received = Mutex(0)
+        let reading: @Sendable () async throws -> Void = {
+            try await cluster.stream(path) { bytes in
+                received.withLock { $0 += bytes.byteCount }
+                receive(bytes)
+            }
+        }
+        let standingStill: @Sendable () async throws -> Void = {
+            let pause = min(settings.logPatience / 10, .seconds(1))
+            var last: (count: Int, since: ContinuousClock.Instant)?
+            while (try? await Task.sleep(for: pause)) != nil {
+                guard end() != nil else { continue }
+                let count = received.withLock { $0 }
+                if let last, last.count == count {
+                    if ContinuousClock.now - last.since > settings.logPatience { return }
+                } else {
+                    last = (count, .now)
+                }
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await reading() }
+            group.addTask { try await standingStill() }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 

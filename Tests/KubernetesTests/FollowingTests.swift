@@ -162,6 +162,21 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         #expect(seen.output == "hello\n")
     }
 
+    @Test func `K-08 a log that stands still although its container has ended is asked for again`() async {
+        cluster.setJob("j", job())
+        cluster.setPod("j-1", pod(running))
+        let first = "2026-11-21T12:00:00.1Z hello\n"
+        cluster.setLog(first)
+        cluster.letNextLogStandStill()
+        async let end = follower(endMark: "MARK", { $0.logPatience = .milliseconds(200) }).follow()
+        await until { seen.output == "hello\n" }
+        cluster.setLog(first + "2026-11-21T12:00:00.2Z no endMARK\n")
+        cluster.setPod("j-1", pod(terminated(0), phase: "Succeeded"))
+        guard case .ended(let process) = await end else { return #expect(Bool(false)) }
+        #expect(process.isSuccess)
+        #expect(seen.output == "hello\nno end")
+    }
+
     @Test func `K-06 a pod that was left running by the cluster that gave up its job is ended`() async {
         cluster.setJob("j", job())
         cluster.setPod("j-1", pod(running))

@@ -10,6 +10,7 @@ final class ScriptedCluster: ClusterAPI {
         var failures: [(verb: String, error: ClusterError)] = []
         var creations = 0
         var requests: [String] = []
+        var nextLogStandsStill = false
         var watchers: [Int: AsyncStream<[UInt8]>.Continuation] = [:]
         var isPod: [Int: Bool] = [:]
         var nextWatcher = 0
@@ -22,6 +23,9 @@ final class ScriptedCluster: ClusterAPI {
     private let state = Mutex(State())
 
     var requests: [String] { state.withLock { $0.requests } }
+
+    /// The next connection for a log brings what there is, and then nothing more, not even an end.
+    func letNextLogStandStill() { state.withLock { $0.nextLogStandsStill = true } }
     var creations: Int { state.withLock { $0.creations } }
 
     /// The next requests of that verb (`get`, `create`, `delete`, `watch`, `log`) fail so.
@@ -154,6 +158,16 @@ final class ScriptedCluster: ClusterAPI {
                 state.earlierLogs.isEmpty ? state.log : Array(state.earlierLogs.removeFirst().utf8)
             }
             unsafe receive(bytes.span.bytes)
+            let standsStill = state.withLock { state in
+                defer { state.nextLogStandsStill = false }
+                return state.nextLogStandsStill
+            }
+            if standsStill {
+                let (silence, continuation) = AsyncStream<Void>.makeStream()
+                for await _ in silence {}
+                withExtendedLifetime(continuation) {}
+                try Task.checkCancellation()
+            }
             return
         }
         try note("watch", path)
