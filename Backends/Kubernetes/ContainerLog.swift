@@ -99,16 +99,15 @@ struct ContainerLog: Sendable {
             }
         }
         let standingStill: @Sendable () async throws -> Void = {
-            let pause = min(settings.logPatience / 10, .seconds(1))
-            var last: (count: Int, since: ContinuousClock.Instant)?
-            while (try? await Task.sleep(for: pause)) != nil {
+            // Counted in looks, so that a program that was suspended does not find all its time gone.
+            let looks = 20
+            var (last, quiet) = (-1, 0)
+            while (try? await Task.sleep(for: settings.logPatience / looks)) != nil {
                 guard end() != nil else { continue }
                 let count = received.withLock { $0 }
-                if let last, last.count == count {
-                    if ContinuousClock.now - last.since > settings.logPatience { return }
-                } else {
-                    last = (count, .now)
-                }
+                quiet = count == last ? quiet + 1 : 0
+                last = count
+                if quiet == looks { return }
             }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in

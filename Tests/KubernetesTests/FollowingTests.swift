@@ -113,7 +113,7 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         cluster.setJob("j", job())
         cluster.setPod("j-1", pod(terminated(0), phase: "Succeeded"))
         cluster.setLog("2026-11-21T12:00:00.1Z hello\n")
-        let end = await follower(endMark: "MARK") { $0.logPatience = .milliseconds(50) }.follow()
+        let end = await follower(endMark: "MARK") { $0.logPatience = .seconds(1) }.follow()
         guard case .failed(.incompleteLog, let reason, let process) = end else { return #expect(Bool(false)) }
         #expect(reason.contains("the command succeeded, but the end of what it wrote could not be had"))
         #expect(process?.isSuccess == true)
@@ -124,7 +124,7 @@ private func terminated(_ code: Int) -> String { #"{"terminated":{"exitCode":\#(
         cluster.setJob("j", job())
         cluster.setPod("j-1", pod(terminated(3), phase: "Failed"))
         cluster.setLog("unable to retrieve container logs")
-        let end = await follower(endMark: "MARK") { $0.logPatience = .milliseconds(50) }.follow()
+        let end = await follower(endMark: "MARK") { $0.logPatience = .seconds(1) }.follow()
         guard case .ended(let process) = end else { return #expect(Bool(false)) }
         #expect(process.termination == .exited(code: 3))
         #expect(seen.notes.contains("could not be had from the cluster: its node says: unable to retrieve"))
