@@ -13,7 +13,7 @@ import Testing
             python, [script.string, try BuiltProducts.path("swiftflow").string] + arguments,
             environment: processEnvironment(), workingDirectory: "/")
         let text = String(decoding: result.output, as: UTF8.self)
-        #expect(result.end.isSuccess, "\(text)")
+        #expect(result.end.isSuccess, "\(text)\n\(result.lastLines.joined(separator: "\n"))")
         return text
     }
 
