@@ -113,7 +113,9 @@ extension FileReader {
         guard !text.contains("${{") else {
             report(
                 "P011", at: pair.value, "a command cannot hold an expression",
-                remedy: "make it a param of the step, and write {name} for its quoted value")
+                remedy:
+                    "make it a param of the step (a matrix variable is one already), and write {name} for its quoted value"
+            )
             return nil
         }
         return Located(text, at: pair.value.location)
