@@ -374,9 +374,11 @@ extension OnDocker {
             _ = try await DockerEngine.ask("rm", "-f", submitted.handle ?? "")
             switch await submitted.wait() {
             case .lost: break
-            // Podman kills it and then removes it; whoever asks in between sees a container that was killed.
+            // Podman ends it (TERM, after a grace KILL) and then removes it; whoever asks in between sees a container that was ended.
             case .failed(.signal, _, let end?)
-            where DockerEngine.flavour == .podman && end.termination == .exited(code: 137): break
+            where DockerEngine.flavour == .podman
+                && [.exited(code: 137), .exited(code: 143)].contains(end.termination):
+                break
             case let end: Issue.record("not lost, but \(end)")
             }
         }
