@@ -42,14 +42,7 @@ private func version(_ root: FilePath, _ variables: [String: String], _ workingD
         name = String(word)
     }
     // The system's is whatever else is on `PATH`; several have colons between them.
-    let isPlain = name.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "._-+".utf8.contains(byte)
-        }
-    }
+    let isPlain = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) || "._-+".contains($0) }
     return isPlain && !name.hasPrefix(".") && name != "system" ? name : nil
 }
 

@@ -71,11 +71,13 @@ struct FileReader {
     }
 
     /// P011: the wrong type of value.
-    mutating func reportType(of node: YAMLNode, _ what: String, expected: String, key: YAMLNode? = nil) {
+    mutating func reportType(
+        of node: YAMLNode, _ what: String, expected: String, key: YAMLNode? = nil, remedy: String? = nil
+    ) {
         let isEmpty = node.text == ""
         report(
             "P011", at: isEmpty ? key ?? node : node, "\(what) must be \(expected), not \(kind(of: node))",
-            remedy: remedy(for: node, expected: expected))
+            remedy: remedy ?? self.remedy(for: node, expected: expected))
     }
 
     private func remedy(for node: YAMLNode, expected: String) -> String? {
@@ -207,10 +209,10 @@ struct FileReader {
     mutating func texts(_ pair: YAMLPair, of kind: String, areUnique: Bool = true) -> [Located<String>] {
         let what = "'\(pair.key.text ?? "")'"
         guard let items = pair.value.sequence else {
-            reportType(of: pair.value, what, expected: "a list of \(kind)", key: pair.key)
-            if let text = pair.value.text, !text.isEmpty, text.utf8.count < 60, !findings.isEmpty {
-                findings[findings.count - 1].remedy = "write [\(text)]"
-            }
+            let text = pair.value.text.flatMap { $0.isEmpty || $0.utf8.count >= 60 ? nil : $0 }
+            reportType(
+                of: pair.value, what, expected: "a list of \(kind)", key: pair.key, remedy: text.map { "write [\($0)]" }
+            )
             return []
         }
         var texts: [Located<String>] = []
