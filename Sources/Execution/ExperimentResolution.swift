@@ -22,6 +22,8 @@ extension ExperimentChoice {
                     remedy: "restore it with 'swiftflow experiments restore \(id)', or choose another one")
             }
             return ResolvedExperiment(id: id, name: experiment.name)
+        case .known(let id):
+            return ResolvedExperiment(id: id)
         case .unspecified:
             return try await Self.inherited(environment, store)
         }

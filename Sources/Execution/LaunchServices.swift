@@ -26,6 +26,8 @@ package struct LaunchServices: Sendable {
     package var runner: ProcessIdentity
     /// Whether runs that dead runners left are looked for and ended.
     package var endsAbandonedRuns: Bool
+    /// Whether somebody is told what the experiments of runs are called.
+    package var namesExperiments = true
     /// The run's artifact folder when it is one of this machine.
     package var artifactFolder: @Sendable (RunInfo) -> FilePath?
     /// Where the log of a run is written first.
@@ -35,6 +37,7 @@ package struct LaunchServices: Sendable {
     /// Sees what commands and environment tools write, as they write it.
     package var receiveOutput: @Sendable (OutputStream, RawSpan) -> Void
     package var observe: @Sendable (LaunchEvent) -> Void
+    let lastingJobs = LastingJobs()
 
     package init(
         starter: any ProcessStarter, store: @escaping @Sendable () async throws -> any TrackingStore,

@@ -32,6 +32,10 @@ package struct Launcher: Sendable {
         let record = RunRecord(info: run, store: store)
         services.observe(.created(run, isNew: prepared.request.runID == nil, experiment: experiment))
 
+        guard services.endsAbandonedRuns else {
+            return try await end(
+                await execute(prepared, record: record, control: control, .anew), prepared, record, control)
+        }
         async let abandoned: Void = reportAbandonedRuns(in: store)
         let outcome = await execute(prepared, record: record, control: control, .anew)
         await abandoned
@@ -71,15 +75,23 @@ package struct Launcher: Sendable {
     ) async throws -> RunResult {
         var outcome = outcome
         if let conclude = prepared.request.conclude { outcome = await conclude(record.info, outcome) }
-        // The end is recorded even if this task has been cancelled: an unstructured task is not.
-        let ended = try await Task { [outcome] in
-            try await record.end(outcome, at: currentTimeMilliseconds())
-        }.value
+        let ended = try await recordEnd(outcome, record)
         let result = RunResult(run: ended, status: ended.status, outcome: outcome)
         services.observe(.ended(result))
         // Not before: should this runner die first, whoever resumes can still learn of the end.
         await control.settle()
         return result
+    }
+
+    /// Records the end, even if this task has been cancelled.
+    private func recordEnd(_ outcome: RunOutcome, _ record: RunRecord) async throws -> RunInfo {
+        let time = currentTimeMilliseconds()
+        do {
+            return try await record.end(outcome, at: time)
+        } catch  where Task.isCancelled {
+            // The cancellation may be what failed it; an unstructured task has none. To record an end twice changes nothing.
+            return try await Task { try await record.end(outcome, at: time) }.value
+        }
     }
 
     // MARK: The run
@@ -95,8 +107,6 @@ package struct Launcher: Sendable {
         if let name = experiment.createdName {
             services.observe(.note("Experiment '\(name)' did not exist; it has been created"))
         }
-        // While the run is being written.
-        async let name = experiment.namedIn(store)
         let creation = RunCreation(
             experimentID: experiment.id, name: request.runName, userID: userName(in: request.environment),
             startTime: currentTimeMilliseconds(),
@@ -105,6 +115,9 @@ package struct Launcher: Sendable {
                 Tag(WellKnownTag.runner, services.runner.description),
             ],
             params: prepared.parameters.map { Param($0.name, $0.value) })
+        guard services.namesExperiments else { return (try await store.createRun(creation).info, nil) }
+        // While the run is being written.
+        async let name = experiment.namedIn(store)
         return (try await store.createRun(creation).info, await name)
     }
 
@@ -127,11 +140,10 @@ package struct Launcher: Sendable {
         } else if let environment = prepared.environmentTag {
             tags.append(Tag(WellKnownTag.projectEnvironment, environment))
         }
-        // Of a step's run nobody is told that.
-        async let name = prepared.request.completesRun ? nil : nameOfExperiment(existing.info.experimentID, in: store)
-        let run = try await store.updateRun(
-            RunUpdate(runID: id, status: .running, name: prepared.request.runName, tags: tags))
-        return (run, await name)
+        let update = RunUpdate(runID: id, status: .running, name: prepared.request.runName, tags: tags)
+        guard services.namesExperiments else { return (try await store.updateRun(update), nil) }
+        async let name = nameOfExperiment(existing.info.experimentID, in: store)
+        return (try await store.updateRun(update), await name)
     }
 
     /// Records the params that a run could not be created with.
@@ -143,7 +155,6 @@ package struct Launcher: Sendable {
     }
 
     private func reportAbandonedRuns(in store: any TrackingStore) async {
-        guard services.endsAbandonedRuns else { return }
         do {
             for run in try await endAbandonedRuns(in: store) {
                 services.observe(
@@ -251,8 +262,7 @@ package struct Launcher: Sendable {
         for job: any SubmittedJob, telling facts: [Tag], record: RunRecord, grace: Duration, control: RunControl
     ) async -> JobEnd {
         guard !facts.isEmpty else { return await control.wait(for: job, grace: grace) }
-        let telling = Task {
-            guard (try? await Task.sleep(for: Self.shortJob)) != nil else { return }
+        let lasting = services.lastingJobs.begin {
             var facts = facts
             if let processID = job.processID {
                 facts.append(Tag(WellKnownTag.jobHandle, ProcessIdentity(processID: processID).description))
@@ -261,13 +271,10 @@ package struct Launcher: Sendable {
             try? await record.add(facts)
         }
         let end = await control.wait(for: job, grace: grace)
-        telling.cancel()
         // The end is recorded after it, never before.
-        await telling.value
+        await services.lastingJobs.end(lasting)
         return end
     }
-
-    private static var shortJob: Duration { .milliseconds(100) }
 
     /// Makes the log durable and hands it to a remote artifact store; a run without its whole log has not finished.
     private func keep(_ log: RunLog, of run: RunInfo, _ outcome: RunOutcome) async -> RunOutcome {

@@ -89,4 +89,6 @@ package enum ExperimentChoice: Sendable, Hashable {
     case unspecified
     case name(String)
     case id(String)
+    /// One that the caller has looked at: the store is not asked whether it is there.
+    case known(id: String)
 }

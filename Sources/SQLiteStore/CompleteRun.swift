@@ -30,6 +30,7 @@ extension Connection {
 
     /// The runs with everything they logged, in the given order.
     func completeRuns(rowIDs: [Int64]) throws -> [Run] {
+        guard !rowIDs.isEmpty else { return [] }
         var infos: [RunInfo] = []
         infos.reserveCapacity(rowIDs.count)
         for rowID in rowIDs {

@@ -13,6 +13,8 @@ final class Connection {
     private let handle: OpaquePointer
     private let busy: BusyWait
     private var statements: [String: Statement] = [:]
+    /// Whether the file has a write-ahead log, so that who reads never waits for who writes.
+    var usesWriteAheadLog = false
 
     enum Access {
         case readOnly

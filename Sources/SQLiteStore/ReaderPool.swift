@@ -59,16 +59,23 @@ final class ReaderPool: Sendable {
         }
     }
 
-    /// Performs a read in a transaction of its own, so that all its statements see one state.
     static func perform(_ call: any ConnectionCall, on connection: Connection, path: FilePath) -> Answer {
+        do {
+            try read(from: connection, path: path) { try call.perform(on: $0) }
+            return Answer(call: call, error: nil)
+        } catch {
+            return Answer(call: call, error: error)
+        }
+    }
+
+    /// Reads in a transaction of its own, so that all statements see one state.
+    static func read<T>(from connection: Connection, path: FilePath, _ body: (Connection) throws -> T) throws -> T {
         do {
             try connection.run("BEGIN")
             defer { if connection.isInTransaction { try? connection.run("COMMIT") } }
-            try call.perform(on: connection)
-            return Answer(call: call, error: nil)
-        } catch {
-            return Answer(
-                call: call, error: error is SQLiteFailure ? TrackingError(explaining: error, path: path) : error)
+            return try body(connection)
+        } catch let failure as SQLiteFailure {
+            throw TrackingError(explaining: failure, path: path)
         }
     }
 }

@@ -3,49 +3,25 @@ package import Tracking
 /// Runs: rows of `runs`, and what is created with them.
 extension SQLiteStore {
     package func createRun(_ creation: RunCreation) async throws -> Run {
-        let experimentID = try Validation.experimentID(creation.experimentID)
-        let params = try Validation.params(creation.params, longValues: options.longValues)
-        var tags = try Validation.tags(creation.tags, longValues: options.longValues)
-        let name = try runName(creation, tags: tags)
-        if !tags.contains(where: { $0.key == WellKnownTag.runName }) { tags.append(Tag(WellKnownTag.runName, name)) }
-        let runID = makeRunID()
-        let metrics = creation.metrics
-        try Validation.metrics(metrics)
-        return try await write { [tags] connection in
-            try connection.checkExperimentIsActive(experimentID)
-            let location = try connection.first(
-                "SELECT artifact_location FROM experiments WHERE experiment_id = ?", .integer(experimentID)
-            ) { $0.text(0) }
-            let info = RunInfo(
-                runID: runID, runName: name, experimentID: String(experimentID), userID: creation.userID,
-                status: creation.end?.status ?? .running, startTime: creation.startTime, endTime: creation.end?.time,
-                artifactURI: appendedLocation(location ?? "", runID, "artifacts"))
-            try connection.insert(info, experimentID: experimentID)
-            for param in params { try connection.insertParam(param, runID: runID) }
-            for tag in tags { try connection.upsertTag(tag, runID: runID) }
-            guard metrics.isEmpty else {
-                try connection.insertMetrics(metrics, runID: runID)
-                return try connection.completeRun(info)
-            }
-            // All there is in a run this new is what was just written.
-            let newest = Dictionary(tags.map { (StoredKey(text: $0.key), $0) }) { $1 }
-            return Run(
-                info: info,
-                data: RunData(
-                    params: params.sorted { $0.key < $1.key }, tags: newest.values.sorted { $0.key < $1.key }))
-        }
+        let new = try NewRun(creation, longValues: options.longValues)
+        return try await write { try $0.create(new) }
     }
 
-    /// The name of a new run; an explicit one and that of a tag must not differ.
-    private func runName(_ creation: RunCreation, tags: [Tag]) throws(TrackingError) -> String {
-        let tagged = tags.last { $0.key == WellKnownTag.runName }?.value ?? ""
-        let given = creation.name ?? ""
-        guard given.isEmpty || tagged.isEmpty || given == tagged else {
-            throw .invalidParameter(
-                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
-                    + "(run_name='\(given)', mlflow.runName='\(tagged)').")
+    /// All of them in one transaction.
+    package func createRuns(_ creations: [RunCreation]) async -> [Result<Run, any Error>] {
+        let new = creations.map { creation in Result { try NewRun(creation, longValues: options.longValues) } }
+        do {
+            return try await write { connection in
+                try new.map { new in
+                    switch new {
+                    case .success(let new): .success(try connection.create(new))
+                    case .failure(let error): .failure(error)
+                    }
+                }
+            }
+        } catch {
+            return new.map { new in new.flatMap { _ in .failure(error) } }
         }
-        return !given.isEmpty ? given : !tagged.isEmpty ? tagged : makeRandomName()
     }
 
     package func run(id: String) async throws -> Run {
@@ -156,8 +132,7 @@ extension SQLiteStore {
         var experiments: [String] = []
         for id in experimentIDs { experiments.append(String(try Validation.experimentID(id))) }
         let list = SQLiteValue.text(jsonArray(experiments))
-        // By the connection that writes: what this process has recorded is in its memory, and nothing is newer.
-        return try await writer.read { [tagIndexes] connection in
+        let look = { @Sendable [tagIndexes] (connection: Connection) in
             let rows = try tagIndexes.latestRuns(withTag: key, among: values, experimentIDs: list, on: connection)
             var runs = try connection.completeRuns(rowIDs: rows.flatMap { $0 })[...]
             var found: [String: [Run]] = [:]
@@ -167,7 +142,12 @@ extension SQLiteStore {
             }
             return found
         }
+        // By the connection that writes: what this process has recorded is in its memory, and nothing is newer.
+        if values.count <= Self.fewValues, let found = writer.readAtOnce(look) { return try found.get() }
+        return try await writer.read(look)
     }
+
+    private static var fewValues: Int { 16 }
 }
 
 let runColumns =

@@ -101,12 +101,13 @@ package final class SQLiteStore: WriteReporting {
 
     /// Reads from one consistent state.
     ///
-    /// A short read takes the writer's connection when nobody writes, and so does any read of a process that has written
-    /// nothing: a short run never opens a second connection.
+    /// A short read takes the writer's connection when nobody writes, in the caller's thread where that cannot block; and so does any
+    /// read of a process that has written nothing: a short run never opens a second connection.
     func read<T: Sendable>(
         isShort: Bool = false, _ body: @escaping @Sendable (Connection) throws -> T
     ) async throws -> T {
-        try await withCheckedThrowingContinuation { continuation in
+        if isShort, let result = writer.readAtOnce(body) { return try result.get() }
+        return try await withCheckedThrowingContinuation { continuation in
             let call = PendingCall(body, continuation)
             if !writer.enqueueIfIdle(call, isShort: isShort) { readers.enqueue(call) }
         }

@@ -15,6 +15,8 @@ struct StoreFile: Sendable {
                 path: path, access: options.createsFile ? .creating : .readWrite, busyTimeout: options.busyTimeout,
                 fileSystem: options.fileSystem)
             try configure(connection)
+            // Four times the default: the same few pages change again and again, and each checkpoint writes them to the file.
+            try connection.execute("PRAGMA wal_autocheckpoint = 4000")
             if try !isStore(connection) { try create(on: connection) }
             if connection.isReadOnly { throw StoreFileError(path: path, reason: .readOnly) }
             if try !connection.exists("SELECT 1 FROM experiments LIMIT 1") { try addDefaultExperiment(on: connection) }
@@ -149,13 +151,15 @@ struct StoreFile: Sendable {
     /// That needs the file for a moment alone. When another process keeps holding it the old journal serves as well, and a
     /// later start switches.
     private func useWriteAheadLog(_ connection: Connection) throws {
-        let mode = try connection.first("PRAGMA journal_mode") { $0.text(0) }
-        guard mode != "wal" else { return }
-        do {
-            try connection.run("PRAGMA journal_mode = WAL")
-        } catch let failure where failure.isBusy {
-            return
+        var mode = try connection.first("PRAGMA journal_mode") { $0.text(0) }
+        if mode != "wal" {
+            do {
+                mode = try connection.first("PRAGMA journal_mode = WAL") { $0.text(0) }
+            } catch let failure as SQLiteFailure where failure.isBusy {
+                return
+            }
         }
+        connection.usesWriteAheadLog = mode == "wal"
     }
 
     func explained(_ failure: SQLiteFailure) -> StoreFileError {

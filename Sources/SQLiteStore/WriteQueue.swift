@@ -86,6 +86,30 @@ final class WriteQueue: Sendable {
         return isTaken
     }
 
+    /// Reads in the caller's thread, if nobody uses the connection; nil otherwise.
+    ///
+    /// To wake another thread and be woken by it takes longer than a short read does.
+    func readAtOnce<T>(_ body: (Connection) throws -> T) -> Result<T, any Error>? {
+        let isIdle = state.withLock { state in
+            guard !state.isDraining, !state.isClosed, state.failure == nil else { return false }
+            state.isDraining = true
+            return true
+        }
+        guard isIdle else { return nil }
+        defer {
+            let hasWork = state.withLock { state in
+                state.isDraining = !state.reads.isEmpty || !state.writes.isEmpty
+                return state.isDraining
+            }
+            if hasWork { queue.async { self.drain() } }
+        }
+        return queue.sync {
+            // Elsewhere a read may have to wait for other processes.
+            guard let connection = confined.connection, connection.usesWriteAheadLog else { return nil }
+            return Result { try ReaderPool.read(from: connection, path: path, body) }
+        }
+    }
+
     func close() async {
         state.withLock { $0.isClosed = true }
         await withCheckedContinuation { continuation in

@@ -25,6 +25,8 @@ package protocol TrackingStore: Sendable {
 
     /// Creates a run with its tags and parameters in one transaction.
     func createRun(_ creation: RunCreation) async throws -> Run
+    /// Creates many runs, and says of each what became of it, in their order.
+    func createRuns(_ creations: [RunCreation]) async -> [Result<Run, any Error>]
     /// The run with everything it logged, in any lifecycle stage.
     func run(id: String) async throws -> Run
     /// Changes status, end time, name and tags in one transaction; answers what the run is afterwards.
@@ -70,6 +72,25 @@ package protocol TrackingStore: Sendable {
 }
 
 extension TrackingStore {
+    /// One by one, some at the same time.
+    package func createRuns(_ creations: [RunCreation]) async -> [Result<Run, any Error>] {
+        await withTaskGroup(of: (Int, Result<Run, any Error>).self) { group in
+            var results: [Result<Run, any Error>] = creations.map { _ in .failure(CancellationError()) }
+            for (index, creation) in creations.enumerated() {
+                if index >= 16, let (done, result) = await group.next() { results[done] = result }
+                group.addTask {
+                    do {
+                        return (index, .success(try await createRun(creation)))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            for await (done, result) in group { results[done] = result }
+            return results
+        }
+    }
+
     /// Takes a name of a run once and for all; false when somebody else has taken it, with another value.
     ///
     /// Of several callers, however slow, exactly one succeeds. The claim is a param: the only thing that every store, MLflow's own server

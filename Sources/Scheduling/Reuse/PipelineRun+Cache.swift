@@ -29,16 +29,10 @@ extension PipelineRun {
 
     private func answer(_ questions: [CacheQuestions.Open]) async {
         var asked: [AskedNode] = []
-        await withTaskGroup(of: AskedNode?.self) { group in
-            var next = questions.makeIterator()
-            // To find a key may take a while, such as asking for the content of an image.
-            for _ in 0..<16 { if let open = next.next() { group.addTask { await self.key(of: open) } } }
-            while let node = await group.next() {
-                if let node { asked.append(node) }
-                if let open = next.next() { group.addTask { await self.key(of: open) } }
-            }
+        let images = ImageDigests()
+        for open in questions {
+            if let node = await key(of: open, images) { asked.append(node) }
         }
-        asked.sort { $0.node < $1.node }
         let lookup = CacheLookup(
             services: services, experimentID: info.experimentID, path: options.enclosing?.path)
         do {
@@ -72,22 +66,20 @@ extension PipelineRun {
                 }
                 post(.examined(asked.node, asked.examination))
             }
-            await withTaskGroup { group in
-                for (asked, hit) in hits { group.addTask { await self.takeOver(hit, by: asked) } }
-            }
+            await takeOver(hits)
         } catch {
             for asked in asked where machine.nodes[asked.node].state == .ready { cannotReuse(asked, because: error) }
         }
     }
 
     /// The key of a node's work; nil when there is none, and the node runs.
-    private func key(of open: CacheQuestions.Open) async -> AskedNode? {
+    private func key(of open: CacheQuestions.Open, _ images: ImageDigests) async -> AskedNode? {
         let (node, examination) = open
         // It may have been cancelled in the meantime.
         guard machine.nodes[node].state == .ready, let resolved = records[node].resolved else { return nil }
         let attempt = makeAttempt(node, resolved, devices: [])
         do {
-            if let inputs = try await services.runner.cacheInputs(of: attempt) {
+            if let inputs = try await services.runner.cacheInputs(of: attempt, images: images) {
                 let key = CacheKey(inputs, memo: &keyMemo)
                 records[node].cacheKey = key
                 let step = plan.steps[machine.nodes[node].step]
@@ -123,12 +115,18 @@ extension PipelineRun {
             .warning(Diagnostic(.warning, "\(node): reuse is not possible: \(messages(of: error))")))
     }
 
-    private func takeOver(_ hit: Run, by asked: AskedNode) async {
-        do {
-            try await record(asTakenOver: hit, by: asked)
-            post(.examined(asked.node, .done(.cached)))
-        } catch {
-            cannotReuse(asked, because: error)
+    /// T4: each node gets a run of its own that refers to the one it is a copy of.
+    private func takeOver(_ hits: [(asked: AskedNode, run: Run)]) async {
+        guard !hits.isEmpty else { return }
+        let now = services.clock.now()
+        let created = await services.store.createRuns(hits.map { copy(of: $0.run, for: $0.asked, at: now) })
+        for (hit, created) in zip(hits, created) {
+            switch created {
+            case .success(let copy):
+                take(hit.run, recordedAs: copy.info, by: hit.asked)
+                post(.examined(hit.asked.node, .done(.cached)))
+            case .failure(let error): cannotReuse(hit.asked, because: error)
+            }
         }
     }
 
@@ -143,17 +141,14 @@ extension PipelineRun {
         }
     }
 
-    /// T4: a run of the node's own that refers to the one it is a copy of.
-    private func record(asTakenOver hit: Run, by asked: AskedNode) async throws {
-        let (node, attempt) = (asked.node, asked.attempt)
-        let now = services.clock.now()
-        let outputs = storedOutputs(hit.data.tags)
+    private func copy(of hit: Run, for asked: AskedNode, at now: Milliseconds) -> RunCreation {
+        let attempt = asked.attempt
         let copied = [
             WellKnownTag.projectEntryPoint, WellKnownTag.projectEnvironment, WellKnownTag.projectBackend,
             WellKnownTag.gitCommit,
         ].compactMap { key in hit.data.tag(key).map { Tag(key, $0) } }
         var tags = attempt.tags.filter { $0.key != NodeTag.state && $0.key != NodeTag.launch }
-        tags += copied + outputTags(outputs)
+        tags += copied + outputTags(storedOutputs(hit.data.tags))
         // Not the key itself: copies would come before the original when somebody looks for it.
         tags.append(Tag(NodeTag.cacheFields, asked.key.record.text()))
         tags += [
@@ -166,18 +161,22 @@ extension PipelineRun {
         let metrics = hit.data.metrics.filter { !$0.key.hasPrefix("system/") }.map {
             Metric($0.key, $0.value, timestamp: $0.timestamp, step: $0.step)
         }
-        let ended = try await services.store.createRun(
-            RunCreation(
-                experimentID: info.experimentID, name: attempt.node, userID: userName(in: options.environment),
-                startTime: now, tags: tags, params: hit.data.params, metrics: metrics, end: RunEnd(.finished, at: now))
-        ).info
+        return RunCreation(
+            experimentID: info.experimentID, name: attempt.node, userID: userName(in: options.environment),
+            startTime: now, tags: tags, params: hit.data.params, metrics: metrics, end: RunEnd(.finished, at: now))
+    }
+
+    /// What the earlier run came to is what the node came to.
+    private func take(_ hit: Run, recordedAs copy: RunInfo, by asked: AskedNode) {
+        let node = asked.node
+        let outputs = storedOutputs(hit.data.tags)
         let name = plan.steps[machine.nodes[node].step].name
         let place = machine.nodes[node].cell ?? 0
-        records[node].run = ended
+        records[node].run = copy
         records[node].cachedFrom = hit.info.runID
-        records[node].endTime = now
+        records[node].endTime = copy.endTime
         artifactFolders[hit.info.runID] = services.artifacts.folder(of: hit.info)
-        outcomes[name]?.nodes[place].run = ended
+        outcomes[name]?.nodes[place].run = copy
         outcomes[name]?.nodes[place].outputs = outputs
         outcomes[name]?.nodes[place].outputRunID = hit.info.runID
         // Of many cells it would be much, and mostly nobody asks for it.

@@ -74,8 +74,9 @@ package struct PlanRehearsal: Sendable {
         if case .pipeline = step.step.action { return try await lookInside(step, cells, isWanted) }
         guard step.step.cache != nil, !step.isForced, options.usesCache else { return }
         var candidates: [Candidate] = []
+        let images = ImageDigests()
         for (node, isWanted) in zip(cells, isWanted) where isWanted {
-            guard let candidate = try await candidate(node, step) else { return wait(step) }
+            guard let candidate = try await candidate(node, step, images) else { return wait(step) }
             candidates.append(candidate)
         }
         var answers = try await answers(for: candidates).makeIterator()
@@ -180,7 +181,9 @@ package struct PlanRehearsal: Sendable {
     }
 
     /// What can be asked for a node; nil when its values cannot be had yet.
-    private mutating func candidate(_ node: PlanNode, _ step: PlannedStep) async throws -> Candidate? {
+    private mutating func candidate(
+        _ node: PlanNode, _ step: PlannedStep, _ images: ImageDigests
+    ) async throws -> Candidate? {
         let resolved: ResolvedStep
         do { resolved = try options.resolve(node, of: plan, in: scope(node)) } catch { return nil }
         guard resolved.isCacheable else {
@@ -192,7 +195,7 @@ package struct PlanRehearsal: Sendable {
         attempt.writtenFiles = writtenFiles
         attempt.secrets = options.secrets(of: resolved)
         attempt.inherited = options.enclosing?.variables ?? [:]
-        guard let inputs = try await services.runner.cacheInputs(of: attempt) else {
+        guard let inputs = try await services.runner.cacheInputs(of: attempt, images: images) else {
             return .run(node, reason: "what it depends on cannot be told")
         }
         return .reusable(node, CacheLookup.Question(key: CacheKey(inputs, memo: &keyMemo), resolved: resolved))

@@ -24,7 +24,7 @@ extension LauncherStepRunner {
         }
     }
 
-    package func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs? {
+    package func cacheInputs(of attempt: StepAttempt, images: ImageDigests) async throws -> CacheInputs? {
         let resolved = attempt.resolved
         guard let cache = resolved.cache else { return nil }
         let loaded = try await project(of: attempt)
@@ -46,7 +46,7 @@ extension LauncherStepRunner {
             of: loaded.checkout.root, patterns: cache.code, excluding: attempt.writtenFiles, cache: digests,
             asking: services.folderCode)
         var inputs = CacheInputs(
-            action: action, code: code, environment: try await environment(of: attempt, loaded))
+            action: action, code: code, environment: try await environment(of: attempt, loaded, images))
         for param in resolved.params where !cache.ignore.contains(param.name) {
             let type = declared?.parameters.first { $0.name == param.name }?.type
             if let place = attempt.placeBound(to: param.name) {
@@ -75,11 +75,13 @@ extension LauncherStepRunner {
         return .digest(try contentDigest(of: path, digests))
     }
 
-    private func environment(of attempt: StepAttempt, _ loaded: LoadedProject) async throws -> CacheInputs.Environment {
+    private func environment(
+        of attempt: StepAttempt, _ loaded: LoadedProject, _ images: ImageDigests
+    ) async throws -> CacheInputs.Environment {
         if case .docker(let docker) = loaded.project.environment {
-            return await container(attempt.resolved.image ?? docker.image, attempt)
+            return await container(attempt.resolved.image ?? docker.image, attempt, images)
         }
-        if let image = attempt.resolved.image { return await container(image, attempt) }
+        if let image = attempt.resolved.image { return await container(image, attempt, images) }
         let manager = attempt.resolved.environmentManager ?? options.environmentManager
         let file: RelativePath
         switch loaded.project.environment {
@@ -97,11 +99,16 @@ extension LauncherStepRunner {
     }
 
     /// An image by its content where that is known; by its name alone it may have become another one.
-    private func container(_ image: String?, _ attempt: StepAttempt) async -> CacheInputs.Environment {
+    private func container(
+        _ image: String?, _ attempt: StepAttempt, _ images: ImageDigests
+    ) async -> CacheInputs.Environment {
         guard let image else { return .container(image: "built here", digest: nil) }
         let name = attempt.resolved.backend == "local" ? "docker" : attempt.resolved.backend
-        let backend = try? services.backends.backend(named: name, configuration: BackendConfiguration())
-        return .container(image: image, digest: try? await backend?.imageDigest(image))
+        let digest = await images.digest(of: image, in: name) {
+            let backend = try? services.backends.backend(named: name, configuration: BackendConfiguration())
+            return try? await backend?.imageDigest(image)
+        }
+        return .container(image: image, digest: digest)
     }
 
     private func localEnvironment() async -> CacheInputs.Environment {

@@ -40,6 +40,7 @@ package final class LauncherStepRunner: StepRunner {
         services.childTracking = tracking
         // Runs of dead runners are looked for once, by whoever starts the pipeline.
         services.endsAbandonedRuns = false
+        services.namesExperiments = false
         self.services = services
         self.options = options
         self.artifacts = artifacts
@@ -224,7 +225,7 @@ package final class LauncherStepRunner: StepRunner {
             uri: options.project, entryPoint: name,
             parameters: resolved.params.map { param in
                 (name: param.name, value: text(of: param.value, for: param.name, declared, attempt))
-            }, experiment: .id(attempt.experimentID), backend: resolved.backend,
+            }, experiment: .known(id: attempt.experimentID), backend: resolved.backend,
             backendConfiguration: try backendConfiguration(resolved),
             environmentManager: resolved.environmentManager ?? options.environmentManager, runName: attempt.node,
             parentRunID: attempt.parentRunID, environment: stepEnvironment(), workingDirectory: loaded.checkout.root,

@@ -65,6 +65,7 @@ private func kernelText(_ path: String) -> String? {
 extension PipelineRun {
     /// Tells observers what the steps at work on this machine use.
     func observeUsage() async {
+        takeReports()
         let live = records.indices.compactMap { node in records[node].processID.map { (node, $0) } }
         guard !live.isEmpty else { return }
         for (node, usage) in await Self.sample(live) {

@@ -106,9 +106,8 @@ extension PipelineRun {
         attempt.localPaths = localPaths(of: resolved.params)
         attempt.inherited = options.enclosing?.variables ?? [:]
         attempt.writtenFiles = writtenFiles
-        attempt.report = { [weak self] report in
-            guard let self else { return }
-            self.perform { run in run.received(report, from: node, attempt: state.attempt) }
+        attempt.report = { [reports] report in
+            reports.add(AttemptReports.Entry(node: node, attempt: state.attempt, report: report))
         }
         return attempt
     }
@@ -132,6 +131,11 @@ extension PipelineRun {
             }
         }
         return paths
+    }
+
+    /// Takes in what attempts have reported by now, in its order.
+    func takeReports() {
+        for entry in reports.taken() { received(entry.report, from: entry.node, attempt: entry.attempt) }
     }
 
     private func received(_ report: StepReport, from node: Int, attempt: Int) {
@@ -167,6 +171,7 @@ extension PipelineRun {
     }
 
     func finish(_ node: Int, _ result: StepResult, _ data: RunData) {
+        takeReports()
         let state = machine.nodes[node]
         let name = plan.steps[state.step].name
         let place = state.cell ?? 0

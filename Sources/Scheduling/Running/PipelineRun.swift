@@ -73,6 +73,8 @@ package actor PipelineRun {
     /// Steps whose runs' metrics, params or tags somebody asks for.
     nonisolated let askedSteps: Set<String>
     nonisolated let pending = PendingWork()
+    /// What attempts report while they run.
+    nonisolated let reports = AttemptReports()
 
     var machine: StateMachine
     var records: [NodeRecord] = []
@@ -171,6 +173,8 @@ package actor PipelineRun {
         services.observe(.started(plan, info, epoch: epoch, experiment: experimentName))
         let lease = try await keepLease()
         defer { lease.cancel() }
+        Task { for await _ in reports.wakes { takeReports() } }
+        defer { reports.close() }
         do {
             try await waitForTurn()
         } catch {
@@ -189,6 +193,7 @@ package actor PipelineRun {
         lease.cancel()
         await lease.value
         if hasLostLease { throw LeaseLost(info.runID) }
+        takeReports()
         let outcome = try await recordEnd()
         // The report of many cells takes as much again.
         forgetNodes()
@@ -244,6 +249,7 @@ package actor PipelineRun {
     /// Takes an event; whatever it leads to is done before the next one.
     func post(_ event: StateMachine.Event) {
         guard !hasLostLease else { return }
+        if !isHandling { takeReports() }
         queue.append(event)
         guard !isHandling else { return }
         isHandling = true
@@ -291,7 +297,7 @@ package actor PipelineRun {
     var isOver: Bool { hasFinished }
 
     /// Work that the pipeline's end waits for, and that posts what came of it.
-    nonisolated func perform(_ work: @escaping @Sendable (isolated PipelineRun) async -> Void) {
+    func perform(_ work: @escaping @Sendable (isolated PipelineRun) async -> Void) {
         pending.begin()
         Task {
             await work(self)

@@ -21,7 +21,7 @@ package protocol StepRunner: Sendable {
     func adopt(_ attempt: StepAttempt, run: Run, control: StepControl) async -> StepResult
 
     /// Everything the result of an attempt depends on; nil when that cannot be told, so that nothing is reused.
-    func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs?
+    func cacheInputs(of attempt: StepAttempt, images: ImageDigests) async throws -> CacheInputs?
 
     /// Begins with what the first steps of the plan will need, while the plan is being recorded.
     func prepare(for plan: Plan)
@@ -31,7 +31,7 @@ package protocol StepRunner: Sendable {
 }
 
 extension StepRunner {
-    package func cacheInputs(of attempt: StepAttempt) async throws -> CacheInputs? { nil }
+    package func cacheInputs(of attempt: StepAttempt, images: ImageDigests) async throws -> CacheInputs? { nil }
     package func prepare(for plan: Plan) {}
 }
 

@@ -117,7 +117,7 @@ import Tracking
             env: {ID: "${{ run.run_id }}"}
             steps: {a: {command: step}, inner: {pipeline: inner.yaml}}
             """,
-            nested: ["inner.yaml": "\(cache)\nsteps: {b: {command: step}}"])
+            nested: ["inner.yaml": "\(cache)\nsteps: {b: {command: step, params: {other: work}}}"])
         for _ in 1...2 { #expect(try await harness.run().state == .succeeded) }
         #expect(harness.engine.launches.count == (isReused ? 2 : 4))
         await harness.close()
