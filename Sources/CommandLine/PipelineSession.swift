@@ -29,6 +29,7 @@ struct PipelineSession {
     func finish(_ start: () async throws -> PipelineRun) async throws -> Never {
         // A pool of free memory for each thread is worth nothing to a runner that mostly waits, and takes a third more.
         _ = swiftflow_share_memory_pools(2)
+        _ = swiftflow_grow_memory_pools_by(1 << 20)
         let signals = TerminationSignals.install()
         do {
             if PipelineDisplay(style: style).style == .live {

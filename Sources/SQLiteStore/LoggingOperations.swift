@@ -25,7 +25,7 @@ extension SQLiteStore {
         let tag = try Validation.runTag(tag, longValues: options.longValues)
         try await write { connection in
             try connection.checkRunIsActive(runID)
-            try connection.setTag(tag, runID: runID)
+            try connection.setTags([tag], runID: runID)
         }
     }
 
@@ -46,7 +46,7 @@ extension SQLiteStore {
             try connection.checkRunIsActive(batch.runID)
             for param in batch.params { try connection.insertParam(param, runID: batch.runID) }
             try connection.insertMetrics(batch.metrics, runID: batch.runID)
-            for tag in batch.tags { try connection.setTag(tag, runID: batch.runID) }
+            try connection.setTags(batch.tags, runID: batch.runID)
         }
     }
 }
@@ -158,20 +158,42 @@ extension Connection {
         throw TrackingError.paramChanged(key: param.key, old: old, new: param.value, runID: runID)
     }
 
-    /// Sets a tag; the one with the run's name renames the run.
-    func setTag(_ tag: Tag, runID: String) throws {
-        try upsertTag(tag, runID: runID)
-        if tag.key == WellKnownTag.runName {
+    /// Sets tags; the one with the run's name renames the run.
+    func setTags(_ tags: [Tag], runID: String) throws {
+        try upsertTags(tags, runID: runID)
+        for tag in tags where tag.key == WellKnownTag.runName {
             try run("UPDATE runs SET name = ? WHERE run_uuid = ?", .text(tag.value), .text(runID))
         }
     }
 
-    func upsertTag(_ tag: Tag, runID: String) throws(SQLiteFailure) {
-        try run(
-            """
-            INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)
-            ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value
-            """, .text(tag.key), .text(tag.value), .text(runID))
+    /// Writes tags, the last of each key; many by one statement, since each statement opens three B-trees anew.
+    func upsertTags(_ tags: [Tag], runID: String) throws(SQLiteFailure) {
+        let whole = tags.count / 8 * 8
+        let chunks = stride(from: 0, to: whole, by: 8).map { tags[$0..<$0 + 8] }
+        try upsert(chunks, by: Self.upsertion8, runID: runID)
+        try upsert(tags[whole...].map { [$0] }, by: Self.upsertion1, runID: runID)
+    }
+
+    private func upsert(_ chunks: [ArraySlice<Tag>], by sql: String, runID: String) throws(SQLiteFailure) {
+        guard !chunks.isEmpty else { return }
+        try run(sql, forEach: chunks) { chunk, statement throws(SQLiteFailure) in
+            try statement.bind(runID, at: 1)
+            var index: Int32 = 2
+            for tag in chunk {
+                try statement.bind(tag.key, at: index)
+                try statement.bind(tag.value, at: index + 1)
+                index += 2
+            }
+        }
+    }
+
+    private static let upsertion1 = makeUpsertion(of: 1)
+    private static let upsertion8 = makeUpsertion(of: 8)
+
+    private static func makeUpsertion(of count: Int) -> String {
+        "INSERT INTO tags (run_uuid, key, value) VALUES "
+            + Array(repeating: "(?1, ?, ?)", count: count).joined(separator: ", ")
+            + " ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value"
     }
 }
 

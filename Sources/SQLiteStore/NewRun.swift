@@ -47,7 +47,7 @@ extension Connection {
             artifactURI: appendedLocation(location ?? "", new.runID, "artifacts"))
         try insert(info, experimentID: new.experimentID)
         for param in new.params { try insertParam(param, runID: new.runID) }
-        for tag in new.tags { try upsertTag(tag, runID: new.runID) }
+        try upsertTags(new.tags, runID: new.runID)
         guard creation.metrics.isEmpty else {
             try insertMetrics(creation.metrics, runID: new.runID)
             return try completeRun(info)

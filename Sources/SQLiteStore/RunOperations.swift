@@ -49,9 +49,9 @@ extension SQLiteStore {
                 "UPDATE runs SET status = ?, end_time = ?, name = ? WHERE run_uuid = ?", .text(info.status.rawValue),
                 SQLiteValue(info.endTime), .text(info.runName), .text(info.runID))
             if let name = update.name, !name.isEmpty {
-                try connection.upsertTag(Tag(WellKnownTag.runName, name), runID: info.runID)
+                try connection.upsertTags([Tag(WellKnownTag.runName, name)], runID: info.runID)
             }
-            for tag in tags { try connection.setTag(tag, runID: info.runID) }
+            try connection.setTags(tags, runID: info.runID)
             if !update.metrics.isEmpty { try connection.insertMetrics(update.metrics, runID: info.runID) }
             for key in update.removedTags {
                 try connection.run("DELETE FROM tags WHERE key = ? AND run_uuid = ?", .text(key), .text(info.runID))

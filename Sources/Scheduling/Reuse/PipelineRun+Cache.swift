@@ -21,8 +21,8 @@ extension PipelineRun {
         while let open = cacheQuestions[step]?.waiting, !open.isEmpty {
             cacheQuestions[step]?.waiting.removeFirst(min(size, open.count))
             await answer(Array(open.prefix(size)))
-            // As many as the store commits at once.
-            size = min(2 * size, 1000)
+            // As many as the store commits at once. Few steps up to it: each commit writes most pages of the tags' indexes.
+            size = min(8 * size, 1000)
         }
         cacheQuestions[step] = nil
     }
