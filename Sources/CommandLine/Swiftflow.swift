@@ -8,6 +8,8 @@ import SwiftFlow
 /// The `swiftflow` program: parses the command line, runs one verb, and maps every outcome to an exit code.
 ///
 /// 0 success · 1 failure · 2 wrong usage, or errors in a pipeline · 128 + N stopped by signal N.
+///
+/// Every command says its name, also where it is that of its type: to derive one takes 0.2 ms of each start of the program.
 @main
 struct Swiftflow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

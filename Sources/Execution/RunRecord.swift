@@ -66,24 +66,28 @@ package struct RunOutcome: Sendable, Hashable {
         var tags: [Tag] = []
         if let reason { tags.append(Tag(WellKnownTag.failureReason, String(reason.prefix(4000)))) }
         if let kind { tags.append(Tag(WellKnownTag.failureKind, kind.rawValue)) }
-        if let end { tags += end.tags }
+        // What it cost is told once: as metrics where there are any.
+        if let end { tags += (metrics.isEmpty ? end.costTags : []) + [end.terminationTag] }
         return tags + additionalTags
     }
 }
 
 extension ProcessEnd {
     /// `1.234` seconds, `12345678` bytes: plain numbers, so that they can be compared and read by anything.
-    fileprivate var tags: [Tag] {
+    fileprivate var costTags: [Tag] {
         var tags = [Tag(WellKnownTag.wallSeconds, wallTime.secondsText)]
         if let usage {
             tags.append(Tag("swiftflow.cpu_seconds", usage.processorTime.secondsText))
             tags.append(Tag("swiftflow.peak_memory_bytes", "\(usage.peakMemory)"))
         }
-        switch termination {
-        case .exited(let code): tags.append(Tag("swiftflow.exit_code", "\(code)"))
-        case .signaled(let signal): tags.append(Tag("swiftflow.signal", signalName(signal)))
-        }
         return tags
+    }
+
+    fileprivate var terminationTag: Tag {
+        switch termination {
+        case .exited(let code): Tag("swiftflow.exit_code", "\(code)")
+        case .signaled(let signal): Tag("swiftflow.signal", signalName(signal))
+        }
     }
 
     /// `exit code 3` or `signal SIGKILL`.

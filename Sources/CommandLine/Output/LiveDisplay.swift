@@ -160,7 +160,7 @@ final class LiveDisplay: Sendable {
         let (nodes, read) = state.withLock { (Array($0.tree.measurable.prefix(8)), $0.read) }
         for node in nodes {
             guard let id = node.runID, let run = await read?(id) else { continue }
-            let latest = run.data.metrics.filter { !$0.key.hasPrefix("system/") }
+            let latest = run.data.metrics.filter { !CostMetric.includes($0.key) }
                 .max { ($0.timestamp, $0.key) < ($1.timestamp, $1.key) }
             guard let latest else { continue }
             state.withLock { state in

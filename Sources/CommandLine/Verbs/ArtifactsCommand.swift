@@ -12,7 +12,7 @@ struct ArtifactsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the artifacts of a run, a model or an address.",
+            commandName: "list", abstract: "List the artifacts of a run, a model or an address.",
             discussion: """
                 Examples:
                   swiftflow artifacts list 5be1a0c2 model
@@ -44,7 +44,7 @@ struct ArtifactsCommand: AsyncParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Fetch an artifact, a file or a whole folder, and print where it is.",
+            commandName: "get", abstract: "Fetch an artifact, a file or a whole folder, and print where it is.",
             discussion: """
                 Examples:
                   swiftflow artifacts get 5be1a0c2 model -o ./models

@@ -10,7 +10,7 @@ struct CacheCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List fetched repositories and checkouts, the last used first.",
+            commandName: "list", abstract: "List fetched repositories and checkouts, the last used first.",
             discussion: "Example: swiftflow cache list")
 
         @OptionGroup var output: OutputOptions
@@ -23,7 +23,8 @@ struct CacheCommand: AsyncParsableCommand {
 
     struct Prune: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove what no run uses.", discussion: "Example: swiftflow cache prune --unused-for 30")
+            commandName: "prune", abstract: "Remove what no run uses.",
+            discussion: "Example: swiftflow cache prune --unused-for 30")
 
         @Option(name: .customLong("unused-for"), help: "Only what no run has used for so many days.")
         var days: Int?

@@ -15,7 +15,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Look for damage, another schema and rows without parents; change nothing.",
+            commandName: "check", abstract: "Look for damage, another schema and rows without parents; change nothing.",
             discussion: """
                 Ends with 0 when all is well, and with 1 when something is wrong. The store may be in use.
                 Example: swiftflow db check --tracking-uri sqlite:////srv/mlflow.db
@@ -39,7 +39,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Backup: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Copy the state of one moment to a new file, while others go on writing.",
+            commandName: "backup", abstract: "Copy the state of one moment to a new file, while others go on writing.",
             discussion: """
                 The copy is a store itself. It is checked and synced before it gets its name; a name that is taken is refused without --force.
                 Example: swiftflow db backup backups/mlflow-2026-11-21.db
@@ -63,7 +63,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write everything as lines of JSON that any program can read.",
+            commandName: "export", abstract: "Write everything as lines of JSON that any program can read.",
             discussion: """
                 Experiments, runs with params, tags, inputs and whole metric histories, logged models, registered models and versions, one
                 JSON object a line; also from a tracking server. Artifacts are not part of it.

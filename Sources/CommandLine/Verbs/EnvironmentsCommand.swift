@@ -11,7 +11,7 @@ struct EnvironmentsCommand: AsyncParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List built environments.", discussion: "Example: swiftflow env list")
+            commandName: "list", abstract: "List built environments.", discussion: "Example: swiftflow env list")
 
         @OptionGroup var output: OutputOptions
 
@@ -23,7 +23,7 @@ struct EnvironmentsCommand: AsyncParsableCommand {
 
     struct Prune: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove incomplete environments, and those not used for a while.",
+            commandName: "prune", abstract: "Remove incomplete environments, and those not used for a while.",
             discussion: "Example: swiftflow env prune --unused-for 30")
 
         @Option(

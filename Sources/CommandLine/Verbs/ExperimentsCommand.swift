@@ -9,7 +9,8 @@ struct ExperimentsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List experiments.", discussion: "Example: swiftflow experiments list --view all")
+            commandName: "list", abstract: "List experiments.",
+            discussion: "Example: swiftflow experiments list --view all")
 
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
@@ -26,7 +27,7 @@ struct ExperimentsCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Create an experiment and print its id.",
+            commandName: "create", abstract: "Create an experiment and print its id.",
             discussion: "Example: swiftflow experiments create --artifact-location s3://bucket/runs pricing")
 
         @OptionGroup var store: StoreOptions
@@ -46,7 +47,7 @@ struct ExperimentsCommand: AsyncParsableCommand {
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Move an experiment and its runs to the bin.",
+            commandName: "delete", abstract: "Move an experiment and its runs to the bin.",
             discussion: "Example: swiftflow experiments delete pricing")
 
         @OptionGroup var store: StoreOptions
@@ -65,7 +66,7 @@ struct ExperimentsCommand: AsyncParsableCommand {
 
     struct Restore: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Bring an experiment and its runs back.",
+            commandName: "restore", abstract: "Bring an experiment and its runs back.",
             discussion: "Example: swiftflow experiments restore pricing")
 
         @OptionGroup var store: StoreOptions
@@ -83,7 +84,8 @@ struct ExperimentsCommand: AsyncParsableCommand {
 
     struct Rename: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Rename an experiment.", discussion: "Example: swiftflow experiments rename pricing pricing-2026")
+            commandName: "rename", abstract: "Rename an experiment.",
+            discussion: "Example: swiftflow experiments rename pricing pricing-2026")
 
         @OptionGroup var store: StoreOptions
         @Argument(help: "The experiment's name or id.")

@@ -12,7 +12,7 @@ struct RunsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List runs, newest first.",
+            commandName: "list", abstract: "List runs, newest first.",
             discussion: """
                 Example: swiftflow runs list --filter "metrics.rmse < 60 and params.alpha = '0.5'" --order-by "metrics.rmse ASC"
                 """)
@@ -58,7 +58,8 @@ struct RunsCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show everything a run recorded.", discussion: "Example: swiftflow runs show 5be1a0c2")
+            commandName: "show", abstract: "Show everything a run recorded.",
+            discussion: "Example: swiftflow runs show 5be1a0c2")
 
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
@@ -95,7 +96,8 @@ struct RunsCommand: AsyncParsableCommand {
 
     struct Logs: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print what a run's command wrote.", discussion: "Example: swiftflow runs logs --follow 5be1a0c2")
+            commandName: "logs", abstract: "Print what a run's command wrote.",
+            discussion: "Example: swiftflow runs logs --follow 5be1a0c2")
 
         @OptionGroup var store: StoreOptions
         @Flag(name: .shortAndLong, help: "Go on printing until the run has ended.")
@@ -113,7 +115,7 @@ struct RunsCommand: AsyncParsableCommand {
 
     struct Cancel: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "End running runs; their status becomes KILLED.",
+            commandName: "cancel", abstract: "End running runs; their status becomes KILLED.",
             discussion: "Example: swiftflow runs cancel 5be1a0c2")
 
         @OptionGroup var store: StoreOptions
@@ -130,7 +132,7 @@ struct RunsCommand: AsyncParsableCommand {
 
     struct Delete: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Move runs to the bin; 'restore' brings them back.",
+            commandName: "delete", abstract: "Move runs to the bin; 'restore' brings them back.",
             discussion: "Example: swiftflow runs delete 5be1a0c2")
 
         @OptionGroup var store: StoreOptions
@@ -147,7 +149,8 @@ struct RunsCommand: AsyncParsableCommand {
 
     struct Restore: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Bring deleted runs back.", discussion: "Example: swiftflow runs restore 5be1a0c2")
+            commandName: "restore", abstract: "Bring deleted runs back.",
+            discussion: "Example: swiftflow runs restore 5be1a0c2")
 
         @OptionGroup var store: StoreOptions
         @Argument(help: "Ids of runs, or their first characters.")

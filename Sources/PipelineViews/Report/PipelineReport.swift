@@ -237,10 +237,10 @@ struct Totals {
     }
 
     private mutating func add(_ attempt: Run) {
-        if let seconds = attempt.data.metric("system/cpu_seconds")?.value, seconds.isFinite {
+        if let seconds = attempt.data.metric(CostMetric.processorSeconds)?.value, seconds.isFinite {
             processorSeconds = (processorSeconds ?? 0) + seconds
         }
-        if let megabytes = attempt.data.metric("system/max_rss_mb")?.value, megabytes.isFinite {
+        if let megabytes = attempt.data.metric(CostMetric.peakMegabytes)?.value, megabytes.isFinite {
             peakMemory = max(peakMemory ?? 0, megabytes * 1_048_576)
         }
     }

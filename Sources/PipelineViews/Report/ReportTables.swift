@@ -53,7 +53,7 @@ struct ReportTables {
         let hasParams = record.steps.contains {
             !$0.isFanOut && $0.nodes.first?.attempts.last?.data.params.isEmpty == false
         }
-        let hasMetrics = own.contains { $0.data.metrics.contains { !isCost($0.key) } }
+        let hasMetrics = own.contains { $0.data.metrics.contains { !CostMetric.includes($0.key) } }
         beginTable(
             [
                 ("Step", false), ("State", false), ("Attempts", true), ("Time", true), ("Queue", true), ("CPU", true),
@@ -79,7 +79,7 @@ struct ReportTables {
             state(step.state, &page)
             page.numberCell(attempts.isEmpty ? "" : String(attempts.count))
             page.numberCell(time(of: step, attempts))
-            let queue = step.isFanOut ? nil : attempts.last?.data.metric("system/queue_seconds")?.value
+            let queue = step.isFanOut ? nil : attempts.last?.data.metric(CostMetric.queueSeconds)?.value
             page.numberCell(queue.map { $0 < 0.001 ? "" : elapsedText(seconds: $0) } ?? "")
             costs(attempts, &page)
             if hasParams { params(step.isFanOut ? nil : shown, &page) }
@@ -127,7 +127,8 @@ struct ReportTables {
 
     private func metrics(_ run: Run?, _ page: inout HTMLWriter) {
         pairs(
-            run?.data.metrics.filter { !isCost($0.key) }.map { ($0.key, numberText($0.value)) } ?? [], &page)
+            run?.data.metrics.filter { !CostMetric.includes($0.key) }.map { ($0.key, numberText($0.value)) } ?? [],
+            &page)
     }
 
     private func pairs(_ pairs: [(String, String)], _ page: inout HTMLWriter) {
@@ -178,8 +179,6 @@ struct ReportTables {
         page.markup(what)
         page.markup(" are left out; <code>swiftflow status --json</code> has them all.</p>\n")
     }
-
-    private func isCost(_ metric: String) -> Bool { metric.hasPrefix("system/") }
 
     // MARK: Cells
 
@@ -247,7 +246,7 @@ struct ReportTables {
         var names: Set<String> = []
         for node in step.nodes {
             guard let run = node.attempts.last else { continue }
-            for metric in run.data.metrics where !isCost(metric.key) { names.insert(metric.key) }
+            for metric in run.data.metrics where !CostMetric.includes(metric.key) { names.insert(metric.key) }
             if names.count > 1000 { break }
         }
         return Array(names.sorted().prefix(Self.metricColumns))

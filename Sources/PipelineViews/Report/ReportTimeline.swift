@@ -42,7 +42,7 @@ struct ReportTimeline {
                 node.attempts.enumerated().map { index, run in
                     let start = max(whole, Double(run.info.startTime))
                     let end = max(start, run.info.endTime.map { Double($0) } ?? Double(record.time))
-                    let queue = run.data.metric("system/queue_seconds")?.value ?? 0
+                    let queue = run.data.metric(CostMetric.queueSeconds)?.value ?? 0
                     let queued = queue.isFinite && queue > 0 ? max(whole, start - queue * 1000) : start
                     return Bar(
                         queued: queued, start: start, end: end, state: PipelineRecord.state(of: run), name: node.id,

@@ -180,12 +180,12 @@ final class AttemptEnding: Sendable {
         let now = currentTimeMilliseconds()
         func seconds(_ duration: Duration) -> Double { Double(duration.milliseconds) / 1000 }
         var metrics = [
-            Metric("system/wall_seconds", seconds(end.wallTime), timestamp: now),
-            Metric("system/queue_seconds", Double(max(0, startTime - attempt.readySince)) / 1000, timestamp: now),
+            Metric(CostMetric.wallSeconds, seconds(end.wallTime), timestamp: now),
+            Metric(CostMetric.queueSeconds, Double(max(0, startTime - attempt.readySince)) / 1000, timestamp: now),
         ]
         if let usage = end.usage {
-            metrics.append(Metric("system/cpu_seconds", seconds(usage.processorTime), timestamp: now))
-            metrics.append(Metric("system/max_rss_mb", Double(usage.peakMemory) / 1_048_576, timestamp: now))
+            metrics.append(Metric(CostMetric.processorSeconds, seconds(usage.processorTime), timestamp: now))
+            metrics.append(Metric(CostMetric.peakMegabytes, Double(usage.peakMemory) / 1_048_576, timestamp: now))
         }
         return metrics
     }

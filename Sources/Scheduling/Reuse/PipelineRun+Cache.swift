@@ -158,7 +158,7 @@ extension PipelineRun {
             Tag(WellKnownTag.sourceName, hit.data.tag(WellKnownTag.sourceName) ?? redactedURL(options.project)),
             Tag(NodeTag.state, NodeState.cached.rawValue), Tag(NodeTag.cachedFrom, hit.info.runID),
         ]
-        let metrics = hit.data.metrics.filter { !$0.key.hasPrefix("system/") }.map {
+        let metrics = hit.data.metrics.filter { !CostMetric.includes($0.key) }.map {
             Metric($0.key, $0.value, timestamp: $0.timestamp, step: $0.step)
         }
         return RunCreation(

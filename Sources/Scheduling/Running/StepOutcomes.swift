@@ -171,7 +171,9 @@ struct OutcomeScope: Scope {
 
 extension RunData {
     /// How long the command took, as its end was recorded.
-    var wallSeconds: Double? { tag(WellKnownTag.wallSeconds).flatMap { Double($0) } }
+    var wallSeconds: Double? {
+        metric(CostMetric.wallSeconds)?.value ?? tag(WellKnownTag.wallSeconds).flatMap { Double($0) }
+    }
 }
 
 extension Cell {
