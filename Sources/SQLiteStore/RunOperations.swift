@@ -13,9 +13,13 @@ extension SQLiteStore {
         do {
             return try await write { connection in
                 try new.map { new in
-                    switch new {
-                    case .success(let new): .success(try connection.create(new))
-                    case .failure(let error): .failure(error)
+                    let changesBefore = connection.totalChangedRows
+                    do {
+                        return .success(try connection.create(try new.get()))
+                    } catch let error where connection.totalChangedRows == changesBefore {
+                        // Nothing of it is there, so the others can stand.
+                        if error is SQLiteFailure { throw error }
+                        return .failure(error)
                     }
                 }
             }

@@ -128,10 +128,14 @@ struct CacheLookup: Sendable {
         let found = try await services.store.latestRuns(
             withTag: path == nil ? NodeTag.node : NodeTag.path, among: Set(keys.keys.map(name)),
             experimentIDs: [experimentID])
+        var latest: [String: Run] = [:]
+        for node in keys.keys { latest[node] = found[name(node)]?.last { $0.info.status == .finished } }
+        let originals = try await originals(of: latest.values)
         var reasons: [String: String] = [:]
         for (node, key) in keys {
-            guard let run = found[name(node)]?.last(where: { $0.info.status == .finished }) else { continue }
-            guard let text = run.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text) else {
+            guard let run = latest[node] else { continue }
+            let original = run.data.tag(NodeTag.cachedFrom).flatMap { originals[$0] } ?? run
+            guard let text = original.data.tag(NodeTag.cacheFields), let earlier = CacheRecord(text: text) else {
                 reasons[node] = "its last run left nothing to compare with, as with --no-cache"
                 continue
             }
@@ -139,5 +143,22 @@ struct CacheLookup: Sendable {
             reasons[node] = reason.isEmpty ? "the earlier result is not usable any more" : reason
         }
         return reasons
+    }
+
+    /// The runs that these are copies of, by id, as far as they are still there.
+    private func originals(of runs: some Sequence<Run>) async throws -> [String: Run] {
+        // Anybody can set a tag; what is no id stays out of the search.
+        let wanted = Set(runs.compactMap { $0.data.tag(NodeTag.cachedFrom) }).filter { isRunID($0) }
+        guard !wanted.isEmpty else { return [:] }
+        let experiments = try await services.store.allExperiments(.activeOnly).map(\.experimentID)
+        var originals: [String: Run] = [:]
+        for ids in wanted.sorted().parts(of: 100) {
+            let list = ids.map { "'\($0)'" }.joined(separator: ",")
+            let found = try await services.store.searchRuns(
+                RunSearch(
+                    experimentIDs: experiments, filter: "attributes.run_id IN (\(list))", maxResults: ids.count))
+            for run in found.elements { originals[run.info.runID] = run }
+        }
+        return originals
     }
 }

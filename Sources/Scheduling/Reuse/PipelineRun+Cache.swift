@@ -149,8 +149,8 @@ extension PipelineRun {
         ].compactMap { key in hit.data.tag(key).map { Tag(key, $0) } }
         var tags = attempt.tags.filter { $0.key != NodeTag.state && $0.key != NodeTag.launch }
         tags += copied + outputTags(storedOutputs(hit.data.tags))
-        // Not the key itself: copies would come before the original when somebody looks for it.
-        tags.append(Tag(NodeTag.cacheFields, asked.key.record.text()))
+        // Not the key: copies would come before the original when somebody looks for it. What it was made of, which is long, the
+        // original tells.
         tags += [
             Tag(WellKnownTag.parentRunID, attempt.parentRunID),
             Tag(WellKnownTag.user, userName(in: options.environment)),

@@ -75,6 +75,32 @@ extension StoreConformance {
                 RunCreation(experimentID: "0", startTime: 5, end: RunEnd(.failed, at: 6)))
             #expect(try await store.run(id: failed.info.runID).info.status == .failed)
         },
+        Check("many runs are created together, and one that cannot be fails alone") { (store) async throws in
+            var creations: [RunCreation] = []
+            for index in 0..<40 {
+                var creation = RunCreation(
+                    experimentID: "0", name: "run \(index)", startTime: Int64(index), params: [Param("p", "\(index)")])
+                creation.tags = (0...index % 20).map { Tag("t\($0)", "\(index)") }
+                if index % 2 == 0 { creation.metrics = [Metric("m", Double(index), timestamp: 1)] }
+                creations.append(creation)
+            }
+            creations[7].experimentID = "77"
+            creations[9].tags = [Tag(WellKnownTag.runName, "another")]
+            let created = await store.createRuns(creations)
+            #expect(created.count == creations.count)
+            for (index, result) in created.enumerated() {
+                guard case .success(let run) = result else {
+                    #expect([7, 9].contains(index), "\(index): \(result)")
+                    continue
+                }
+                #expect(run.info.runName == "run \(index)")
+                #expect(try await store.run(id: run.info.runID) == run)
+                #expect(run.data.tag("t\(index % 20)") == "\(index)")
+                #expect(run.data.metric("m")?.value == (index % 2 == 0 ? Double(index) : nil))
+            }
+            #expect(created.count { (try? $0.get()) != nil } == 38)
+            #expect(try await store.searchRuns(RunSearch(experimentIDs: ["0"])).elements.count == 38)
+        },
         Check("metrics come with the change of a run") { (store) async throws in
             let id = try await store.makeRun()
             try await store.updateRun(
