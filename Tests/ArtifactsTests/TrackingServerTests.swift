@@ -28,11 +28,15 @@ struct `artifacts behind MLflow's own server` {
                 folder: folder.path, starter: keeper, patience: .seconds(500))
             let repository = try MLflowArtifactsRepository(
                 "mlflow-artifacts:/1/run/artifacts", server: "http://127.0.0.1:\(port)", environment: [:], http: http)
-            try await ArtifactRepositoryKit(
-                repository, scratch: folder.path.appending("scratch"),
-                // MLflow refuses '#' in paths, and reads '%' a second time.
-                names: ArtifactRepositoryKit.ordinaryNames.filter { !$0.contains("#") && !$0.contains("%") }
-            ).run()
+            do {
+                try await ArtifactRepositoryKit(
+                    repository, scratch: folder.path.appending("scratch"),
+                    // MLflow refuses '#' in paths, and reads '%' a second time.
+                    names: ArtifactRepositoryKit.ordinaryNames.filter { !$0.contains("#") && !$0.contains("%") }
+                ).run()
+            } catch {
+                Issue.record("\(error)\nThe server: \(server.log)")
+            }
             await server.stop()
         }
     }

@@ -4,16 +4,20 @@ package import SystemPackage
 
 /// A port nobody listens on just now.
 ///
-/// It lies below those the system hands out by itself, so that none of the many servers that ask for any port takes it while the program it is
-/// meant for still loads.
+/// It lies below those the system hands out by itself, and is never told twice, so that nobody else takes it while the program it is meant
+/// for still loads.
 package func freePort() throws -> Int {
     for _ in 0..<100 {
-        guard let listener = try? LoopbackListener(port: Int.random(in: 12_000..<32_000)) else { continue }
-        defer { listener.close() }
-        return listener.port
+        let port = Int.random(in: 12_000..<32_000)
+        guard toldPorts.withLock({ $0.insert(port).inserted }) else { continue }
+        guard let listener = try? LoopbackListener(port: port) else { continue }
+        listener.close()
+        return port
     }
     throw FixtureFailure("no port is free")
 }
+
+private let toldPorts = Mutex<Set<Int>>([])
 
 /// Whether somebody listens on a port of 127.0.0.1.
 package func canConnect(port: Int) -> Bool {

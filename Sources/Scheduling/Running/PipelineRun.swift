@@ -2,7 +2,6 @@ import Diagnostics
 package import Execution
 package import Pipelines
 import Processes
-import Synchronization
 import SystemPackage
 package import Tracking
 
@@ -11,56 +10,6 @@ package import Tracking
 /// `start` records the pipeline; `run()` carries it to its end. Everything that waits (a store, a process, a timer) is a task that posts
 /// an event; the events are handled one after the other here, and nothing else decides anything.
 package actor PipelineRun {
-    /// What is kept of a node beside its state.
-    struct NodeRecord {
-        let plan: PlanNode
-        /// How many attempts earlier runners made of it.
-        var earlierAttempts = 0
-        /// What the journal says of it, until it has been used.
-        var journal: JournalNode?
-        @Boxed var resolved: ResolvedStep?
-        @Boxed var run: RunInfo?
-        var previousRunID: String?
-        var control: StepControl?
-        /// The first process of the live attempt, where that is one of this machine.
-        var processID: Int32?
-        var cachedFrom: String?
-        var startTime: Milliseconds?
-        var endTime: Milliseconds?
-        var processorSeconds: Double?
-        var peakMemory: Int64?
-        var cacheKey: CacheKey?
-        /// Whether it had succeeded, and somebody wants it again whatever has been computed before.
-        var isWantedAgain = false
-        /// Why no earlier result was taken over.
-        var cacheReason: String?
-        /// The live attempt of a dead runner, on a backend whose jobs outlive it; of a nested pipeline its run.
-        @Boxed var adopted: Run?
-        /// The interrupted run of a nested pipeline that is to be begun anew, and has to be ended before.
-        var unwanted: JournalAttempt?
-        /// What it uses while it runs, by name.
-        var amounts: [String: Double] = [:]
-        /// Of a nested pipeline: what is set aside for all of it.
-        var reserved: [String: Double] = [:]
-        /// The delay that an earlier runner was waiting for when it died.
-        var delay: Delay?
-
-        /// Forgets what is of use only until the node has ended.
-        mutating func forgetWork() {
-            resolved = nil
-            cacheKey = nil
-            cacheReason = nil
-            amounts = [:]
-            reserved = [:]
-        }
-
-        struct Delay {
-            var since: Milliseconds
-            var failures: Int
-            var attempt: Int
-        }
-    }
-
     package nonisolated let plan: Plan
     package nonisolated let info: RunInfo
     nonisolated let options: PipelineOptions
@@ -401,58 +350,6 @@ package actor PipelineRun {
     }
 }
 
-/// A large value that most have not, or not for long: it takes no room where it is missing.
-@propertyWrapper struct Boxed<Value: Sendable>: Sendable {
-    private final class Storage: Sendable {
-        let value: Value
-
-        init(_ value: Value) { self.value = value }
-    }
-
-    private var storage: Storage?
-
-    init(wrappedValue: Value?) { storage = wrappedValue.map(Storage.init) }
-
-    var wrappedValue: Value? {
-        get { storage?.value }
-        set { storage = newValue.map(Storage.init) }
-    }
-}
-
-/// Counts work that is under way, so that the end can wait for it.
-final class PendingWork: Sendable {
-    private struct State {
-        var count = 0
-        var waiters: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let state = Mutex(State())
-
-    func begin() {
-        state.withLock { $0.count += 1 }
-    }
-
-    func end() {
-        let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
-            state.count -= 1
-            guard state.count == 0 else { return [] }
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        waiters.forEach { $0.resume() }
-    }
-
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let isIdle = state.withLock { state in
-                if state.count > 0 { state.waiters.append(continuation) }
-                return state.count == 0
-            }
-            if isIdle { continuation.resume() }
-        }
-    }
-}
-
 extension Reference {
     /// The step whose run must be read to answer it.
     fileprivate var stepWithData: Set<String> {
@@ -461,46 +358,5 @@ extension Reference {
         case .metric, .param, .tag: return [step.step]
         case .output, .runID, .artifactURI, .status, .exitCode, .duration: return []
         }
-    }
-}
-
-extension StepShape {
-    /// What the plan says of a step; durations and retries are known only later.
-    ///
-    /// - Parameter parallel: how many steps may run at once.
-    init(_ planned: PlannedStep, parallel: Double? = nil) {
-        let step = planned.step
-        var maximumParallel = step.maxParallel
-        // Steps take their slots one by one, and a nested pipeline takes none: without a bound, all would be begun at once.
-        if case .pipeline = step.action, maximumParallel == nil, let parallel {
-            maximumParallel = max(1, Int(min(parallel, 4096)))
-        }
-        self.init(
-            name: step.name,
-            dependencies: planned.isIncluded
-                ? planned.dependencies.map { dependency in
-                    Dependency(
-                        dependency.step, isOptional: dependency.isOptional && !dependency.isOrder,
-                        isSameCell: dependency.isSameCell && step.runOn == .success && planned.fanOut != .none)
-                } : [],
-            runOn: planned.isIncluded ? RunOn(rawValue: step.runOn.rawValue) ?? .success : .always,
-            priority: step.priority, allowance: Allowance(step.allowFailure), maximumParallel: maximumParallel)
-    }
-}
-
-extension StepShape.Allowance {
-    init(_ allowed: Step.AllowedFailures) {
-        switch allowed {
-        case .none: self = .nothing
-        case .any: self = .everything
-        case .count(let count): self = .cells(count)
-        case .percent(let percent): self = .part(Double(percent) / 100)
-        }
-    }
-}
-
-extension OnError {
-    init(_ policy: FailurePolicy) {
-        self = OnError(rawValue: policy.rawValue) ?? .finish
     }
 }
