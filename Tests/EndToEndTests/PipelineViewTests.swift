@@ -54,6 +54,30 @@ import Tracking
         #expect(try await program.run("report", "0123").exitCode == 1)
     }
 
+    @Test func `what a pipeline hands on is said at its end, and by its status`() async throws {
+        let program = try SwiftflowProgram()
+        try program.write(
+            "pipeline.yaml",
+            """
+            name: results
+            steps:
+              fit: {command: 'echo score=7 >> "$SWIFTFLOW_OUTPUT"; echo model > {to}', params: {to: "${{ outputs.model }}"},
+                outputs: {score: $SWIFTFLOW_OUTPUT, model: model.txt}}
+            outputs: {score: "${{ int(steps.fit.outputs.score) }}", model: "${{ steps.fit.outputs.model }}"}
+            """)
+        let ran = try await program.run("run", "pipeline.yaml")
+        #expect(ran.exitCode == 0, "\(ran.messages)")
+        #expect(ran.messages.contains("\n  score = 7\n"), "\(ran.messages)")
+        let told = try await program.run("run", "pipeline.yaml", "--progress", "json")
+        #expect(told.output.contains(#""score":7"#), "\(told.output)")
+        let end = try #require(told.output.split(separator: "\n").last)
+        let place = try #require(end.firstRange(of: #""run_id":""#))
+        let run = String(end[place.upperBound...].prefix(32))
+        let shown = try await program.run("status", run)
+        #expect(shown.output.contains("\n  score = 7\n"), "\(shown.output)")
+        #expect(shown.output.contains("\n  model = runs:/"), "\(shown.output)")
+    }
+
     @Test func `a pipeline that failed says how to go on, and a fan-out over nothing that there was nothing`()
         async throws
     {

@@ -146,7 +146,16 @@ struct PipelineDisplay: Sendable {
         let title = Terminal.messages.styled(
             "=== Pipeline (ID '\(outcome.run.runID)') \(outcome.state.rawValue) ===", style)
         Messages.note("\(title) \(counts)")
+        for line in outputLines(outcome.outputs) { Messages.note(line) }
         guard outcome.state != .succeeded else { return }
         Messages.note("go on with: swiftflow resume \(outcome.run.runID.prefix(8))")
+    }
+}
+
+/// What a pipeline hands on, a line for each.
+func outputLines(_ outputs: [String: OutputValue]) -> [String] {
+    outputs.sorted { $0.key < $1.key }.map { name, value in
+        let text = redactedText(value.text)
+        return "  \(escapedForTerminal(name)) = \(escapedForTerminal(text.count > 200 ? "\(text.prefix(199))…" : text))"
     }
 }

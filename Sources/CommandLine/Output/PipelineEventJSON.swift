@@ -54,6 +54,7 @@ struct PipelineEventJSON {
             add("state", text: outcome.state.rawValue)
             add("status", text: outcome.run.status.rawValue)
             add("reason", text: outcome.reason)
+            if !outcome.outputs.isEmpty { add("outputs", outputsJSON(outcome.outputs)) }
             let counts = outcome.counts.sorted { $0.key.rawValue < $1.key.rawValue }
             add(
                 "nodes",

@@ -32,6 +32,7 @@ struct PipelineStatusText {
             if let reason = node.reason, node.state != .succeeded { line += "  \(escapedForTerminal(reason))" }
             lines.append(line)
         }
+        lines += outputLines(storedOutputs(status.run.data.tags))
         text = lines.joined(separator: "\n") + "\n"
     }
 

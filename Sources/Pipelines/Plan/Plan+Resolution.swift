@@ -1,5 +1,5 @@
 import Diagnostics
-import JSON
+package import JSON
 
 // What is evaluated only when a step is about to start. The scope that is handed in answers everything but params, matrix
 // variables and the pipeline's name, which are the plan's own.
@@ -235,7 +235,7 @@ private struct Resolver<Outside: Scope> {
 
 extension Value {
     /// The value for JSON; an artifact is its URI.
-    var jsonValue: JSONValue {
+    package var jsonValue: JSONValue {
         switch self {
         case .null: .null
         case .bool(let flag): .bool(flag)

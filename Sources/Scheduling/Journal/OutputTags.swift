@@ -1,3 +1,4 @@
+package import JSON
 import Pipelines
 package import Tracking
 
@@ -46,4 +47,9 @@ package func storedOutputs(_ tags: [Tag]) -> [String: OutputValue] {
         }
     }
     return outputs
+}
+
+/// What is handed on, for programs.
+package func outputsJSON(_ outputs: [String: OutputValue]) -> JSONValue {
+    .object(JSONObject(members: outputs.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: $0.value.json) }))
 }

@@ -124,6 +124,7 @@ package struct PipelineStatus: Sendable {
                     .init(name: "start_time", value: .integer(run.info.startTime)),
                     .init(name: "end_time", value: run.info.endTime.map { .integer($0) } ?? .null),
                     .init(name: "reason", value: text(run.data.tag(WellKnownTag.failureReason))),
+                    .init(name: "outputs", value: outputsJSON(storedOutputs(run.data.tags))),
                     .init(name: "nodes", value: .array(nodes)),
                 ])))
         return String(decoding: writer.bytes, as: UTF8.self)

@@ -79,4 +79,6 @@ package struct PipelineOutcome: Sendable, Hashable {
     package var failures: [String]
     /// The first of those failures.
     package var failure: NodeFailure?
+    /// What it hands on, by name.
+    package var outputs: [String: OutputValue] = [:]
 }

@@ -253,7 +253,8 @@ extension PipelineRun {
         let ended = try await Task { try await store.updateRun(update) }.value
         removeWorkFolder()
         let outcome = PipelineOutcome(
-            run: ended, state: state, reason: reason, counts: machine.counts, failures: failures, failure: failure)
+            run: ended, state: state, reason: reason, counts: machine.counts, failures: failures, failure: failure,
+            outputs: handedOn)
         self.outcome = outcome
         return outcome
     }

@@ -1,4 +1,5 @@
 package import Execution
+package import JSON
 package import Pipelines
 package import Processes
 import Synchronization
@@ -126,6 +127,20 @@ package enum OutputValue: Sendable, Hashable {
     case reference(uri: String, digest: String?)
     /// Any other value that a nested pipeline hands on.
     case value(Value)
+
+    /// The value for people: an artifact is its path or its URI.
+    package var text: String {
+        switch self {
+        case .artifact(let path, _): path
+        case .text(let text), .reference(let text, _): text
+        case .value(let value): value.text ?? ""
+        }
+    }
+
+    /// The value for programs.
+    package var json: JSONValue {
+        if case .value(let value) = self { value.jsonValue } else { .string(text) }
+    }
 
     /// The artifacts of other runs in it.
     var artifactURIs: [String] {
