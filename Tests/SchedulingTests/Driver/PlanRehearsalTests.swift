@@ -86,6 +86,20 @@ import Tracking
         await harness.close()
     }
 
+    @Test(arguments: ["' OR 'a' = 'a", "0123456789abcdef0123456789abcdef"])
+    func `a copy whose original cannot be found tells no reason, whatever its tag says`(origin: String) async throws {
+        let harness = try await harness()
+        for _ in 0..<2 { try await harness.run() }
+        let copy = try #require(
+            try await harness.attempts(of: "counted").last { $0.data.tag(NodeTag.cachedFrom) != nil })
+        try await harness.store.setTag(Tag(NodeTag.cachedFrom, origin), runID: copy.info.runID)
+        let changed = try await harness.rehearse(DriverHarness.plan(Self.yaml(n: 2)))
+        #expect(
+            changed.rows.first { $0.step == "counted" }?.reason
+                == "its last run left nothing to compare with, as with --no-cache")
+        await harness.close()
+    }
+
     @Test func `what is removed from the artifacts is not reused`() async throws {
         let harness = try await harness()
         try await harness.run()
