@@ -30,7 +30,6 @@ extension Connection {
 
     /// The runs with everything they logged, in the given order.
     func completeRuns(rowIDs: [Int64]) throws -> [Run] {
-        guard !rowIDs.isEmpty else { return [] }
         var infos: [RunInfo] = []
         infos.reserveCapacity(rowIDs.count)
         for rowID in rowIDs {
@@ -39,6 +38,12 @@ extension Connection {
             guard let info else { throw TrackingError(.internalError, "a run vanished during a search") }
             infos.append(info)
         }
+        return try completeRuns(infos)
+    }
+
+    /// The runs with everything they logged, in their order.
+    func completeRuns(_ infos: [RunInfo]) throws -> [Run] {
+        guard !infos.isEmpty else { return [] }
         // One statement fetches what all of them logged; the first column says whose a row is.
         let ids = SQLiteValue.text(jsonArray(infos.map(\.runID)))
         var data = Array(repeating: RunData(), count: infos.count)

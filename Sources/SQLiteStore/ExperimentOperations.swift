@@ -169,16 +169,26 @@ extension Connection {
     }
 
     func experimentStage(_ id: Int64) throws -> LifecycleStage {
-        let stage = try first(
-            "SELECT lifecycle_stage FROM experiments WHERE experiment_id = ?", .integer(id)
-        ) { LifecycleStage(rawValue: $0.text(0)) ?? .active }
-        guard let stage else { throw TrackingError.noExperiment(id: String(id)) }
-        return stage
+        try stageAndLocation(ofExperiment: id).stage
     }
 
     func checkExperimentIsActive(_ id: Int64) throws {
-        let stage = try experimentStage(id)
+        _ = try artifactLocation(ofActiveExperiment: id)
+    }
+
+    /// Where the artifacts of an experiment are; deleted ones take no new runs.
+    func artifactLocation(ofActiveExperiment id: Int64) throws -> String {
+        let (stage, location) = try stageAndLocation(ofExperiment: id)
         guard stage == .active else { throw TrackingError.experimentNotActive(id: String(id), stage: stage) }
+        return location
+    }
+
+    private func stageAndLocation(ofExperiment id: Int64) throws -> (stage: LifecycleStage, location: String) {
+        let found = try first(
+            "SELECT lifecycle_stage, artifact_location FROM experiments WHERE experiment_id = ?", .integer(id)
+        ) { (stage: LifecycleStage(rawValue: $0.text(0)) ?? .active, location: $0.text(1)) }
+        guard let found else { throw TrackingError.noExperiment(id: String(id)) }
+        return found
     }
 
     func setExperimentTag(_ tag: Tag, experimentID: Int64) throws(SQLiteFailure) {

@@ -37,14 +37,11 @@ extension Connection {
     /// Writes a new run with what it is created with.
     func create(_ new: NewRun) throws -> Run {
         let creation = new.creation
-        try checkExperimentIsActive(new.experimentID)
-        let location = try first(
-            "SELECT artifact_location FROM experiments WHERE experiment_id = ?", .integer(new.experimentID)
-        ) { $0.text(0) }
+        let location = try artifactLocation(ofActiveExperiment: new.experimentID)
         let info = RunInfo(
             runID: new.runID, runName: new.name, experimentID: String(new.experimentID), userID: creation.userID,
             status: creation.end?.status ?? .running, startTime: creation.startTime, endTime: creation.end?.time,
-            artifactURI: appendedLocation(location ?? "", new.runID, "artifacts"))
+            artifactURI: appendedLocation(location, new.runID, "artifacts"))
         try insert(info, experimentID: new.experimentID)
         for param in new.params { try insertParam(param, runID: new.runID) }
         try upsertTags(new.tags, runID: new.runID)

@@ -133,16 +133,15 @@ extension SQLiteStore {
     ) async throws -> [String: [Run]] {
         let values = Array(values)
         guard !values.isEmpty, !experimentIDs.isEmpty else { return [:] }
-        var experiments: [String] = []
-        for id in experimentIDs { experiments.append(String(try Validation.experimentID(id))) }
-        let list = SQLiteValue.text(jsonArray(experiments))
+        let experiments = Set(try experimentIDs.map { String(try Validation.experimentID($0)) })
         let look = { @Sendable [tagIndexes] (connection: Connection) in
-            let rows = try tagIndexes.latestRuns(withTag: key, among: values, experimentIDs: list, on: connection)
-            var runs = try connection.completeRuns(rowIDs: rows.flatMap { $0 })[...]
+            let infos = try tagIndexes.latestRuns(
+                withTag: key, among: values, experimentIDs: experiments, on: connection)
+            var runs = try connection.completeRuns(infos.flatMap { $0 })[...]
             var found: [String: [Run]] = [:]
-            for (value, rows) in zip(values, rows) where !rows.isEmpty {
-                found[value] = runs.prefix(rows.count).sorted { $0.info.startTime > $1.info.startTime }
-                runs = runs.dropFirst(rows.count)
+            for (value, infos) in zip(values, infos) where !infos.isEmpty {
+                found[value] = runs.prefix(infos.count).sorted { $0.info.startTime > $1.info.startTime }
+                runs = runs.dropFirst(infos.count)
             }
             return found
         }

@@ -68,11 +68,11 @@ struct TagIndex {
 final class ConfinedTagIndexes: @unchecked Sendable {
     private var indexes: [String: TagIndex] = [:]
 
-    /// The rows of runs by value: for each the latest active one of these experiments and those before it, back to the first that has
+    /// The runs by value: for each the latest active one of these experiments and those before it, back to the first that has
     /// finished.
     func latestRuns(
-        withTag key: String, among values: [String], experimentIDs: SQLiteValue, on connection: Connection
-    ) throws -> [[Int64]] {
+        withTag key: String, among values: [String], experimentIDs: Set<String>, on connection: Connection
+    ) throws -> [[RunInfo]] {
         var index = indexes.removeValue(forKey: key) ?? TagIndex(key: key)
         defer { indexes[key] = index }
         try index.refresh(from: connection)
@@ -88,21 +88,19 @@ final class ConfinedTagIndexes: @unchecked Sendable {
     }
 
     private static func runs(
-        at rows: some Sequence<Int64>, _ key: String, _ value: String, _ experimentIDs: SQLiteValue,
+        at rows: some Sequence<Int64>, _ key: String, _ value: String, _ experimentIDs: Set<String>,
         _ connection: Connection
-    ) throws -> [Int64] {
-        var found: [Int64] = []
+    ) throws -> [RunInfo] {
+        var found: [RunInfo] = []
         for row in rows {
             let run = try connection.first(
                 """
-                SELECT r.rowid, r.status FROM tags t CROSS JOIN runs r ON r.run_uuid = t.run_uuid
+                SELECT \(runColumns) FROM tags t CROSS JOIN runs r ON r.run_uuid = t.run_uuid
                 WHERE t.rowid = ? AND t.key = ? AND t.value = ? AND r.lifecycle_stage = 'active'
-                    AND r.experiment_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
-                """, .integer(row), .text(key), .text(value), experimentIDs
-            ) { (row: $0.integer(0), status: $0.text(1)) }
-            guard let run else { continue }
-            found.append(run.row)
-            if run.status == RunStatus.finished.rawValue || found.count == Limits.latestRuns { break }
+                """, .integer(row), .text(key), .text(value), transform: RunInfo.init(row:))
+            guard let run, experimentIDs.contains(run.experimentID) else { continue }
+            found.append(run)
+            if run.status == .finished || found.count == Limits.latestRuns { break }
         }
         return found
     }
