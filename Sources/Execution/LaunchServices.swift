@@ -26,8 +26,6 @@ package struct LaunchServices: Sendable {
     package var runner: ProcessIdentity
     /// Whether runs that dead runners left are looked for and ended.
     package var endsAbandonedRuns: Bool
-    /// Whether somebody is told what the experiments of runs are called.
-    package var namesExperiments = true
     /// The run's artifact folder when it is one of this machine.
     package var artifactFolder: @Sendable (RunInfo) -> FilePath?
     /// Where the log of a run is written first.

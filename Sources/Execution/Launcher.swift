@@ -88,7 +88,8 @@ package struct Launcher: Sendable {
         let time = currentTimeMilliseconds()
         do {
             return try await record.end(outcome, at: time)
-        } catch  where Task.isCancelled {
+        } catch {
+            guard Task.isCancelled else { throw error }
             // The cancellation may be what failed it; an unstructured task has none. To record an end twice changes nothing.
             return try await Task { try await record.end(outcome, at: time) }.value
         }
@@ -115,7 +116,7 @@ package struct Launcher: Sendable {
                 Tag(WellKnownTag.runner, services.runner.description),
             ],
             params: prepared.parameters.map { Param($0.name, $0.value) })
-        guard services.namesExperiments else { return (try await store.createRun(creation).info, nil) }
+        if case .known = request.experiment { return (try await store.createRun(creation).info, nil) }
         // While the run is being written.
         async let name = experiment.namedIn(store)
         return (try await store.createRun(creation).info, await name)
@@ -141,7 +142,7 @@ package struct Launcher: Sendable {
             tags.append(Tag(WellKnownTag.projectEnvironment, environment))
         }
         let update = RunUpdate(runID: id, status: .running, name: prepared.request.runName, tags: tags)
-        guard services.namesExperiments else { return (try await store.updateRun(update), nil) }
+        if case .known = prepared.request.experiment { return (try await store.updateRun(update), nil) }
         async let name = nameOfExperiment(existing.info.experimentID, in: store)
         return (try await store.updateRun(update), await name)
     }

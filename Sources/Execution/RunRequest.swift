@@ -89,6 +89,6 @@ package enum ExperimentChoice: Sendable, Hashable {
     case unspecified
     case name(String)
     case id(String)
-    /// One that the caller has looked at: the store is not asked whether it is there.
+    /// One that the caller has looked at: the store is asked neither whether it is there nor what it is called.
     case known(id: String)
 }

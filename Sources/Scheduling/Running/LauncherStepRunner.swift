@@ -40,7 +40,6 @@ package final class LauncherStepRunner: StepRunner {
         services.childTracking = tracking
         // Runs of dead runners are looked for once, by whoever starts the pipeline.
         services.endsAbandonedRuns = false
-        services.namesExperiments = false
         self.services = services
         self.options = options
         self.artifacts = artifacts
